@@ -1,0 +1,346 @@
+"""The typed recipe: one YAML file that says everything about a run.
+
+One definition gives the YAML schema, the ``--section.key value`` overrides and the help text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dualtune.errors import BadInput, nearest
+
+
+class Section(BaseModel):
+    """A part of the recipe: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(Section):
+    """Which columns of a file or hub data set hold what."""
+
+    question: str = Field("question", description="column of the question")
+    rationale: str = Field("rationale", description="column of the rationale")
+    answer: str | None = Field(
+        None, description="column of the final answer; null: taken from the end of the rationale"
+    )
+    id: str | None = Field(None, description="column of the row id; null: a hash of the row")
+
+
+class Source(Section):
+    """Where Problems come from: exactly one of path, hub and synthetic."""
+
+    path: str | None = Field(
+        None, description="JSONL, JSON, CSV or Parquet file, or 'builtin:sample' (packaged)"
+    )
+    hub: str | None = Field(None, description="data set id on the Hugging Face hub")
+    synthetic: Literal["train", "test", "ood_types", "ood_depth"] | None = Field(
+        None, description="split of the built-in generator of word problems"
+    )
+    format: Literal["auto", "gsm8k", "mawps_cot", "columns"] = Field(
+        "auto", description="row format; auto recognises it from the first row"
+    )
+    columns: Columns = Field(default_factory=Columns, description="column mapping")
+    split: str = Field("train", description="split of a hub data set")
+    name: str | None = Field(None, description="configuration of a hub data set")
+    limit: int | None = Field(None, ge=1, description="use the first so many rows")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Source:
+        given = [k for k in ("path", "hub", "synthetic") if getattr(self, k) is not None]
+        if len(given) != 1:
+            said = f"{len(given)} are given ({', '.join(given)})" if given else "none is given"
+            raise ValueError(f"give exactly one of path, hub and synthetic; {said}")
+        return self
+
+
+class Data(Section):
+    """What is tuned on."""
+
+    train: Source = Field(description="where the training Problems come from")
+    validation: float = Field(
+        0.02, ge=0, lt=1, description="share of Problems held out before instances are derived"
+    )
+    max_rejected: float = Field(
+        0.05, ge=0, le=1, description="stop if a larger share of the rows is rejected"
+    )
+
+
+class Irsp(Section):
+    """Intermediate Reasoning State Prediction: predict masked steps."""
+
+    per_problem: int = Field(1, ge=0, description="instances a Problem and epoch; 0 turns it off")
+    policy: Literal["random", "each"] = Field(
+        "random", description="random steps (the paper's), or each step once"
+    )
+    masks: int = Field(1, ge=1, description="steps masked in one instance")
+
+
+class Ir(Section):
+    """Instruction Reconstruction: rebuild masked spans of the question from the rationale."""
+
+    per_problem: int = Field(1, ge=0, description="instances a Problem and epoch; 0 turns it off")
+    policy: Literal["random", "numbers"] = Field(
+        "random", description="numbers and phrases (the paper's), or numbers only"
+    )
+    masks: int = Field(1, ge=1, description="spans masked in one instance")
+    target: Literal["spans", "question"] = Field(
+        "spans", description="answer with the masked spans or the whole question"
+    )
+    answerable_only: bool = Field(
+        True, description="mask a number only where the visible rationale holds its value"
+    )
+
+
+class Weights(Section):
+    """Loss weight of each task."""
+
+    solve: float = Field(1.0, ge=0, description="weight of solve")
+    irsp: float = Field(1.0, ge=0, description="weight of irsp")
+    ir: float = Field(1.0, ge=0, description="weight of ir")
+
+
+class Tasks(Section):
+    """Which instances are derived from a Problem, and how they weigh."""
+
+    solve: bool = Field(True, description="derive the solve instance")
+    irsp: Irsp = Field(default_factory=Irsp, description="step prediction")
+    ir: Ir = Field(default_factory=Ir, description="question reconstruction")
+    weights: Weights = Field(default_factory=Weights, description="loss weights")
+    weighting: Literal["tokens", "rows"] = Field(
+        "tokens", description="weigh each label token alike, or each instance alike"
+    )
+    fresh_masks: bool = Field(True, description="draw new masks in each epoch")
+
+    @model_validator(mode="after")
+    def _something_to_train(self) -> Tasks:
+        if not self.solve and not self.irsp.per_problem and not self.ir.per_problem:
+            raise ValueError("every task is off: set solve: true or a per_problem above 0")
+        return self
+
+
+class Model(Section):
+    """The model that is tuned."""
+
+    id: str = Field(
+        "smollm2-135m", description="hub id, folder, .gguf file, or the alias smollm2-135m"
+    )
+    prompt: Literal["chat", "alpaca"] = Field(
+        "chat", description="the model's chat template, or the Alpaca format"
+    )
+    system: str | None = Field(
+        None, description="system prompt; null: what the template puts by itself"
+    )
+    attention: Literal["trie", "sdpa", "eager"] = Field(
+        "trie", description="attention kernel: trie skips what packing masks out"
+    )
+    cache_dir: str | None = Field(
+        None, description="where converted models are kept; null: the user's cache folder"
+    )
+
+
+class Train(Section):
+    """How the model is tuned."""
+
+    epochs: int = Field(2, ge=1, description="passes over the Problems")
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="learning rate after the warm-up"
+    )
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradient clipping")
+    problems_per_step: int = Field(
+        8, ge=1, description="Problems, with all their instances, in an optimiser step"
+    )
+    tokens_per_pack: int = Field(
+        4096, ge=1, description="distinct tokens computed at once: memory only, not the result"
+    )
+    max_length: int = Field(
+        1024, ge=8, description="longer instances are left out and counted (tokens)"
+    )
+    trie: bool = Field(True, description="pack instances as a trie; false: one by one, padded")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 autocast over fp32 weights where the machine has it"
+    )
+    workers: int = Field(1, ge=0, description="processes that derive, encode and pack ahead")
+    logging_steps: int = Field(5, ge=1, description="steps between two lines of train.jsonl")
+    save_steps: int = Field(50, ge=1, description="steps between two checkpoints")
+    keep_checkpoints: int = Field(2, ge=1, description="checkpoints kept, newest first")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+
+
+class Eval(Section):
+    """How models are evaluated."""
+
+    benchmarks: tuple[str, ...] = Field(
+        ("synthetic_test",), description="benchmarks, such as gsm8k, svamp, synthetic_test"
+    )
+    limit: int | None = Field(None, ge=1, description="use so many rows of each benchmark")
+    limits: dict[str, int] = Field(
+        default_factory=dict, description="limit of one benchmark: {gsm8k: 200}"
+    )
+    mode: Literal["cot"] = Field("cot", description="decoding mode")
+    backend: Literal["hf"] = Field("hf", description="generation backend of lm-evaluation-harness")
+    baseline: bool = Field(True, description="evaluate the untuned model as well")
+    batch_size: int = Field(32, ge=1, description="rows generated at once")
+    max_new_tokens: int = Field(256, ge=1, description="longest generation (tokens)")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="weights' precision")
+    data_dir: str | None = Field(
+        None, description="folder of the benchmark files; null: $DUALTUNE_DATA"
+    )
+
+
+class Recipe(Section):
+    """Everything about a run."""
+
+    data: Data = Field(description="what is tuned on")
+    tasks: Tasks = Field(default_factory=Tasks, description="instances and their weights")
+    model: Model = Field(default_factory=Model, description="the model")
+    train: Train = Field(default_factory=Train, description="training")
+    eval: Eval = Field(default_factory=Eval, description="evaluation")
+    run: str = Field(description="folder that everything is written to")
+    seed: int = Field(0, ge=0, description="seed of the split, the masks and the order")
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply command-line overrides.
+
+    Args:
+        path: The YAML file.
+        overrides: Pairs ``--section.key value`` (or ``--section.key=value``) as given on the
+            command line; a value is read as YAML.
+
+    Returns:
+        The checked recipe.
+
+    Raises:
+        BadInput: If the file is missing or not YAML, a key is unknown, or a value does not fit.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(
+            f"recipe not found: {file}. Give the path of a YAML file, such as recipes/demo.yaml."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read recipe {file}: {error}") from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{file} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"{file} holds no mapping of sections (data, tasks, model, train, eval).")
+    for key, value in _pairs(overrides):
+        _put(values, key, value)
+    return parse_recipe(values, where=str(file))
+
+
+def parse_recipe(values: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """Check a nested mapping and return the Recipe that it describes.
+
+    Raises:
+        BadInput: With every problem found, one a line: key, value, what is expected.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(dict(e)) for e in error.errors()]
+        raise BadInput(f"{where}: " + "; ".join(lines)) from None
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the resolved recipe as YAML, with every default written out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def describe_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, ...]]:
+    """List every key of the recipe.
+
+    Yields:
+        ``(key, type, default, meaning)`` for each leaf key, in file order.
+    """
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from describe_keys(inner, f"{prefix}{name}.")
+            continue
+        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+        kind = _type_name(inner)
+        yield f"{prefix}{name}", kind, _shown(default), field.description or ""
+
+
+def _type_name(annotation: Any) -> str:
+    parts = get_args(annotation)
+    if annotation in (str, int, float, bool):
+        return str(annotation.__name__)
+    if parts and all(isinstance(p, str) for p in parts):
+        return "|".join(parts)
+    names = [_type_name(p) for p in parts if p is not type(None) and p is not Ellipsis]
+    origin = getattr(annotation, "__origin__", None)
+    if origin is tuple:
+        return f"list of {names[0]}"
+    if origin is dict:
+        return f"{names[0]}: {names[1]}"
+    return "|".join(names)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(str, value)) + "]"
+    return str(value)
+
+
+def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    rest = list(overrides)
+    while rest:
+        flag = rest.pop(0)
+        if not flag.startswith("--"):
+            raise BadInput(f"unexpected argument {flag!r}: overrides look like --train.epochs 3")
+        key, equals, value = flag[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise BadInput(f"--{key} has no value: write --{key} VALUE")
+            value = rest.pop(0)
+        try:
+            # YAML 1.1 reads 1e-4 as text; the schema turns it into a number.
+            yield key, yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise BadInput(f"--{key} {value}: not a YAML value: {error}") from error
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for name in sections:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise BadInput(f"--{key}: {name} is {inner!r}, not a section")
+        values = inner
+    values[last] = value
+
+
+def _explain(error: dict[str, Any]) -> str:
+    place = [str(p) for p in error["loc"]]
+    key = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        section: type[BaseModel] = Recipe
+        for name in place[:-1]:
+            inner = section.model_fields[name].annotation if name in section.model_fields else None
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                section = inner
+        return f"unknown key {key!r}{nearest(place[-1], tuple(section.model_fields))}"
+    if error["type"] == "missing":
+        return f"missing key {key!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    shown = repr(error.get("input"))
+    return f"{key or 'recipe'}: {message} (got {shown[:80]})"
