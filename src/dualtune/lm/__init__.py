@@ -1,0 +1,1 @@
+"""Everything that knows torch: models, encoding, trie packing, loss, training."""
