@@ -1,0 +1,1 @@
+"""Problems to Instances on disk."""

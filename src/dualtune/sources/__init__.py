@@ -1,0 +1,1 @@
+"""Where Problems and benchmark rows come from."""

@@ -1,0 +1,129 @@
+"""Problems out of a source: a local file, a hub data set, the packaged sample or the generator."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from dualtune.errors import BadInput
+from dualtune.recipe import Source
+from dualtune.records import Problem, Rejected
+from dualtune.sources.files import Row, check_file, read_rows
+from dualtune.sources.formats import RowReader, choose_format
+
+logger = logging.getLogger(__name__)
+
+BUILTIN = "builtin:"
+SAMPLE = "builtin:sample"
+# Problems of the generator where the recipe sets no limit.
+SYNTHETIC_COUNT = 1000
+
+
+def read(source: Source) -> Iterator[Problem | Rejected]:
+    """Read Problems, one row at a time.
+
+    Rows are streamed: memory holds one row and, to tell repeats, the ids of those before it.
+
+    Args:
+        source: Where from, in which format, and how many rows.
+
+    Yields:
+        For each row, in order, its Problem, or why it could not become one. Ids are unique: the
+        second Problem with an id has ``#2`` added, the third ``#3``.
+
+    Raises:
+        BadInput: If the source cannot be read, is empty, lacks a column, or no row is usable.
+    """
+    if source.synthetic is not None:
+        from dualtune.sources.synthetic import generate
+
+        count = SYNTHETIC_COUNT if source.limit is None else source.limit
+        yield from generate(source.synthetic, count=count)
+        return
+    usable, first = 0, ""
+    causes: Counter[str] = Counter()
+    for item in _unique(_problems(source)):
+        if isinstance(item, Problem):
+            usable += 1
+        else:
+            causes[item.reason] += 1
+            first = first or item.message
+        yield item
+    if not usable:
+        counted = ", ".join(f"{cause} {count}" for cause, count in causes.most_common())
+        why = f": {causes.total()} are rejected ({counted}). The first: {first}" if first else "."
+        raise BadInput(f"{_named(source)} holds no usable row{why}")
+
+
+def input_files(source: Source) -> list[Path]:
+    """Return the local files that a source is read from.
+
+    Their content decides whether what was built from them is still good. A data set on the hub
+    and the generator have none.
+
+    Raises:
+        BadInput: If a file is missing or empty.
+    """
+    if source.path is not None:
+        path = _path(source.path)
+        check_file(path)
+        return [path]
+    if source.hub is not None:
+        from dualtune.sources.hub import local_files
+
+        return local_files(source.hub)
+    return []
+
+
+def _problems(source: Source) -> Iterator[Problem | Rejected]:
+    to_problem: RowReader | None = None
+    for row in islice(_rows(source), source.limit):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        if to_problem is None:
+            taken, to_problem = choose_format(source, row)
+            logger.info("%s: read as %s", _named(source), taken)
+        yield to_problem(row)
+
+
+def _rows(source: Source) -> Iterator[Row | Rejected]:
+    if source.path is not None:
+        return read_rows(_path(source.path))
+    from dualtune.sources.hub import local_files, read_hub
+
+    assert source.hub is not None
+    if Path(source.hub).is_file():
+        return read_rows(local_files(source.hub)[0])
+    return read_hub(source)
+
+
+def _unique(items: Iterator[Problem | Rejected]) -> Iterator[Problem | Rejected]:
+    counts: dict[str, int] = {}
+    for item in items:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        name = item.id
+        while name in counts:
+            # Counting on until the name is free: "a#2" may be the own id of another row.
+            counts[item.id] += 1
+            name = f"{item.id}#{counts[item.id]}"
+        counts[name] = 1
+        yield item if name == item.id else replace(item, id=name)
+
+
+def _path(path: str) -> Path:
+    if not path.startswith(BUILTIN):
+        return Path(path).expanduser()
+    if path != SAMPLE:
+        raise BadInput(f"data.train.path: {path!r} is not in the package; {SAMPLE!r} is.")
+    return Path(__file__).with_name("sample.jsonl")
+
+
+def _named(source: Source) -> str:
+    return source.path or source.hub or "the source"
