@@ -136,7 +136,8 @@ class Encoder:
         It is the first special token after the assistant's text in the chat template, else the
         tokenizer's end of text.
         """
-        special = set(self.tokenizer.all_special_ids)
+        added = self.tokenizer.added_tokens_decoder.items()
+        special = {*self.tokenizer.all_special_ids, *(i for i, token in added if token.special)}
         if self.prompt == "chat":
             said = [Message("user", "?"), Message("assistant", _PROBE)]
             after = self._template(said, generate=False).partition(_PROBE)[2]
