@@ -1,0 +1,192 @@
+"""Read the files of a run folder, whatever stages have finished.
+
+The report reads nothing but the run folder, so that a folder copied to another machine still
+makes its page. A stage that has not run leaves its part empty, and the page says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dualtune.errors import BadInput
+
+Json = Mapping[str, Any]
+
+REJECTED_SHOWN = 5
+"""How many rejected rows the page quotes; ``rejected.jsonl`` holds them all."""
+
+_SIGNS_OF_A_RUN = ("recipe.yaml", "manifest.json", "build.json", "train.json", "eval.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """The graded generations of one model on one benchmark.
+
+    Attributes:
+        model: ``base`` or ``tuned``.
+        benchmark: The benchmark's name.
+        mode: The decoding mode: ``cot``.
+        rows: The rows as written: id, question, prompt, outputs, gold, extracted, status, strict.
+    """
+
+    model: str
+    benchmark: str
+    mode: str
+    rows: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run folder holds. A file that is not there is an empty mapping or sequence.
+
+    Attributes:
+        folder: The run folder.
+        recipe_text: ``recipe.yaml`` as it stands.
+        recipe: The same, parsed.
+        manifest: Versions, seeds, data hashes, stages.
+        build: ``build.json``.
+        train: ``train.json``.
+        log: The lines of ``train.jsonl``.
+        evaluation: ``eval.json``: model, then benchmark, to its result.
+        generations: Every ``eval/<model>/<benchmark>.<mode>.jsonl``.
+        rejected: The first rejected rows.
+    """
+
+    folder: Path
+    recipe_text: str = ""
+    recipe: Json = field(default_factory=dict)
+    manifest: Json = field(default_factory=dict)
+    build: Json = field(default_factory=dict)
+    train: Json = field(default_factory=dict)
+    log: Sequence[Json] = ()
+    evaluation: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    generations: Sequence[Generations] = ()
+    rejected: Sequence[Json] = ()
+
+    @property
+    def instances(self) -> Path:
+        """The Parquet file of the training instances of epoch 0, there or not."""
+        return self.folder / "instances" / "train.parquet"
+
+
+def collect(run: Path) -> RunFiles:
+    """Read a run folder.
+
+    Args:
+        run: The folder that a recipe's ``run`` key names.
+
+    Returns:
+        What is there; stages that have not run are empty.
+
+    Raises:
+        BadInput: If the folder is missing, is no run, or holds a file that cannot be read.
+    """
+    if not run.is_dir():
+        raise BadInput(f"run folder not found: {run}. Give the folder that a recipe names as run.")
+    if not any((run / name).is_file() for name in _SIGNS_OF_A_RUN):
+        raise BadInput(
+            f"{run} holds no run: none of {', '.join(_SIGNS_OF_A_RUN)} is there. "
+            "Run `dualtune run RECIPE.yaml` first."
+        )
+    recipe_text = _text(run / "recipe.yaml")
+    rejected = []
+    for row in read_jsonl(run / "rejected.jsonl"):
+        rejected.append(row)
+        if len(rejected) == REJECTED_SHOWN:
+            break
+    return RunFiles(
+        folder=run,
+        recipe_text=recipe_text,
+        recipe=_recipe(recipe_text, run / "recipe.yaml"),
+        manifest=_json(run / "manifest.json"),
+        build=_json(run / "build.json"),
+        train=_json(run / "train.json"),
+        log=tuple(read_jsonl(run / "train.jsonl")),
+        evaluation=_evaluation(run / "eval.json"),
+        generations=tuple(_generations(run / "eval")),
+        rejected=tuple(rejected),
+    )
+
+
+def read_jsonl(path: Path) -> Iterator[Json]:
+    """Yield the rows of a JSONL file; none where the file is not there.
+
+    A last line that is cut off is left out: a stage that was killed while it wrote leaves one,
+    and the stage writes that row again when it resumes.
+
+    Raises:
+        BadInput: If a line before the last is not a JSON object.
+    """
+    if not path.is_file():
+        return
+    lines = _lines(path)
+    broken: str | None = None
+    for number, line in enumerate(lines, 1):
+        if broken is not None:
+            raise BadInput(broken)
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            broken = f"{path}:{number} is not valid JSON: {error}. Delete the file and run again."
+            continue
+        if not isinstance(row, dict):
+            raise BadInput(f"{path}:{number} is {type(row).__name__}, not a JSON object.")
+        yield row
+
+
+def _lines(path: Path) -> Iterator[str]:
+    # Not str.splitlines: it would also split at U+2028, which JSON allows inside a text.
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as stream:
+        yield from stream
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error}") from error
+
+
+def _json(path: Path) -> Json:
+    text = _text(path)
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path} is not valid JSON: {error}. Delete it and run again.") from error
+    if not isinstance(value, dict):
+        raise BadInput(f"{path} is {type(value).__name__}, not a JSON object.")
+    return value
+
+
+def _recipe(text: str, path: Path) -> Json:
+    import yaml
+
+    try:
+        value = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path} is not valid YAML: {error}") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _evaluation(path: Path) -> Mapping[str, Mapping[str, Json]]:
+    models = _json(path).get("models", {})
+    # Before and after in reading order, whatever order the stages finished in.
+    order = {"base": 0, "tuned": 1}
+    return dict(sorted(models.items(), key=lambda item: (order.get(item[0], 2), item[0])))
+
+
+def _generations(folder: Path) -> Iterator[Generations]:
+    for path in sorted(folder.glob("*/*.jsonl")):
+        benchmark, _, mode = path.stem.rpartition(".")
+        if benchmark:
+            yield Generations(path.parent.name, benchmark, mode, tuple(read_jsonl(path)))

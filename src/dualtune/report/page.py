@@ -1,0 +1,361 @@
+"""Render the report: gather the sections of the page and fill the template."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualtune.errors import BadInput
+from dualtune.records import TASK_NAMES
+from dualtune.report import charts, samples, wording
+from dualtune.report.browse import browser_data, pair_up
+from dualtune.report.collect import RunFiles, collect
+
+if TYPE_CHECKING:
+    import jinja2
+
+Json = Mapping[str, Any]
+
+_MARKER = re.compile(r"(<MASK(?:_\d+)?>)")
+
+
+def write_report(run: Path) -> Path:
+    """Write ``report.html`` into a run folder, from the other files of the folder alone.
+
+    Args:
+        run: The run folder; stages that have not run are named as such on the page.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        BadInput: If the folder is no run, a file in it is broken, or the ``report`` extra is not
+            installed.
+    """
+    page = run / "report.html"
+    text = render_report(run)
+    partial = page.with_name("report.html.partial")
+    # A lone surrogate in a model's output cannot be encoded: it is shown as a question mark.
+    partial.write_bytes(text.encode("utf-8", errors="replace"))
+    os.replace(partial, page)
+    return page
+
+
+def render_report(run: Path) -> str:
+    """Return the page as text: one file that fetches nothing.
+
+    Raises:
+        BadInput: As ``write_report`` does.
+    """
+    environment = _environment()
+    files = collect(run)
+    lengths = samples.measure_lengths(files.instances, model=run / "model")
+    figures = {
+        "loss": charts.loss_charts(files.log),
+        "length": charts.length_charts(lengths) if lengths else [],
+        "accuracy": [c for c in [charts.accuracy_chart(files.evaluation)] if c],
+    }
+    drawn = {c.id: c.figure for group in figures.values() for c in group}
+    bundle, bundle_name = charts.plotly_bundle() if drawn else ("", "")
+    rows = browser_data(files.generations, files.evaluation)
+    return environment.get_template("page.html").render(
+        w=wording,
+        css=_asset("page.css"),
+        scripts=[_asset("charts.js"), _asset("browse.js")],
+        title=_title(files),
+        lead=_lead(files),
+        results=_results(files),
+        facts=_facts(files),
+        stages=_stages(files),
+        files=files,
+        sections=_sections(files),
+        counts=_counts(files),
+        losses=_losses(files),
+        lengths=lengths,
+        samples=[_sample(one) for one in samples.sample_problems(files.instances)],
+        charts=figures,
+        drawn=_script_json(drawn),
+        rows=_script_json(rows) if rows else "",
+        benchmarks=rows,
+        statuses=_statuses(files),
+        bundle=bundle,
+        bundle_name=bundle_name,
+    )
+
+
+def _environment() -> jinja2.Environment:
+    try:
+        import jinja2
+        import plotly.graph_objects  # noqa: F401  (only to say early that it is missing)
+    except ImportError as error:
+        raise BadInput(
+            f"the report needs {error.name}, which is not installed: pip install 'dualtune[report]'"
+        ) from None
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("dualtune.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files("dualtune.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _script_json(value: Any) -> str:
+    """Write JSON that can stand in a script element: no ``<`` can close it or open a comment."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _title(files: RunFiles) -> str:
+    model = (files.recipe.get("model") or {}).get("id") or (files.manifest.get("model") or {}).get(
+        "id"
+    )
+    return f"{_tail(model)} on {_source(files)}" if model else files.folder.resolve().name
+
+
+def _tail(name: Any) -> str:
+    # A hub id keeps its owner; a path on someone's disk does not help a reader.
+    text = str(name)
+    return Path(text).name if text.startswith(("/", ".", "~")) or text.count("/") > 1 else text
+
+
+def _source(files: RunFiles) -> str:
+    train = (files.recipe.get("data") or {}).get("train") or {}
+    if train.get("path") == "builtin:sample":
+        return "the packaged sample"
+    if train.get("path"):
+        return Path(train["path"]).name
+    if train.get("hub"):
+        return str(train["hub"])
+    return "the built-in synthetic problems" if train.get("synthetic") else "unnamed data"
+
+
+def _tasks(files: RunFiles) -> str:
+    made = files.train.get("instances") or files.build.get("instances") or {}
+    names = {"solve": "solve", "irsp": "step prediction", "ir": "question reconstruction"}
+    on = [names[task] for task in TASK_NAMES if made.get(task)]
+    if on == ["solve"]:
+        return "solve alone"
+    return ", ".join(on[:-1]) + f" and {on[-1]}" if len(on) > 1 else "".join(on)
+
+
+def _lead(files: RunFiles) -> str:
+    """Say in a sentence what was trained on what."""
+    train, source = files.train, _source(files)
+    if not train:
+        if not files.build:
+            return "Nothing has been built or tuned in this run yet."
+        problems = wording.plural(files.build.get("problems"), "Problem")
+        return f"{problems} of {source} were built into instances. The model is not tuned yet."
+    device = {"cpu": "the CPU", "cuda": "a GPU"}.get(train.get("device", ""), train.get("device"))
+    where = f" on {device}" if device else ""
+    precision = f" in {train['precision']}" if train.get("precision") else ""
+    return (
+        f"Tuned on {wording.plural(train.get('problems'), 'Problem')} of {source} for "
+        f"{wording.plural(train.get('epochs'), 'epoch')} with {_tasks(files)}, in "
+        f"{wording.duration(train.get('seconds'))}{where}{precision}."
+    )
+
+
+def _results(files: RunFiles) -> list[dict[str, Any]]:
+    base, tuned = files.evaluation.get("base", {}), files.evaluation.get("tuned", {})
+    shown = []
+    for name in dict.fromkeys([*base, *tuned]):
+        one, other = base.get(name), tuned.get(name)
+        any_result = other or one or {}
+        shown.append(
+            {
+                "title": wording.benchmark_title(name),
+                "domain": wording.domain_words(any_result.get("domain")),
+                "rows": wording.rows_of(any_result),
+                "mode": any_result.get("mode", ""),
+                "base": one,
+                "tuned": other,
+                "sentence": wording.result_sentence(one, other),
+                "verdict": wording.verdict(one, other),
+                "pairing": pair_up(files.generations, name),
+                "change": wording.points(other["accuracy"] - one["accuracy"])
+                if one and other
+                else wording.MISSING,
+            }
+        )
+    return shown
+
+
+def _facts(files: RunFiles) -> list[tuple[str, str]]:
+    manifest, train, recipe = files.manifest, files.train, files.recipe
+    model = manifest.get("model") or {}
+    packages = manifest.get("packages") or {}
+    first = ("torch", "transformers", "lm_eval", "lm-eval")
+    named = [p for p in first if p in packages] + sorted(p for p in packages if p not in first)
+    facts = [
+        ("Model", _tail(model.get("id") or (recipe.get("model") or {}).get("id") or "")),
+        ("Weights, SHA-256", model.get("sha256")),
+        ("Seed", manifest.get("seed", recipe.get("seed"))),
+        ("Device", ", ".join(str(train[k]) for k in ("device", "precision") if train.get(k))),
+        ("Trie packing", {True: "on", False: "off"}.get(train.get("trie"))),  # type: ignore[call-overload]
+        ("dualtune", manifest.get("dualtune")),
+        ("Python", manifest.get("python")),
+        ("Platform", manifest.get("platform")),
+        ("Packages", ", ".join(f"{p}\u00a0{packages[p]}" for p in named)),
+    ]
+    return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _stages(files: RunFiles) -> list[dict[str, Any]]:
+    known = files.manifest.get("stages") or {}
+    extra = [name for name in known if name not in wording.STAGES and name != "report"]
+    return [
+        {
+            "title": wording.STAGES.get(name, name.replace("_", " ").capitalize()),
+            "done": name in known,
+            "seconds": (known.get(name) or {}).get("seconds"),
+            "finished": _finished((known.get(name) or {}).get("finished")),
+        }
+        for name in [*wording.STAGES, *extra]
+    ]
+
+
+def _finished(when: Any) -> str:
+    from datetime import UTC, datetime
+
+    if isinstance(when, int | float) and not isinstance(when, bool):
+        return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return str(when)[:16].replace("T", " ") if when else ""
+
+
+def _sections(files: RunFiles) -> dict[str, str]:
+    """Say of each part of the page what is missing; an empty text where it is there."""
+    base, tuned = files.evaluation.get("base"), files.evaluation.get("tuned")
+    wanted = (files.recipe.get("eval") or {}).get("baseline", True)
+    evaluation = ""
+    if not base and not tuned:
+        evaluation = "No evaluation has finished in this run."
+    elif not base:
+        evaluation = (
+            "The untuned model has not been evaluated yet, so there is nothing to compare with."
+            if wanted
+            else "The recipe turns the evaluation of the untuned model off (eval.baseline: false), "
+            "so there is nothing to compare with."
+        )
+    elif not tuned:
+        evaluation = "The tuned model has not been evaluated yet."
+    unfinished = sorted(
+        {
+            f"{wording.benchmark_title(g.benchmark)}, {wording.MODELS.get(g.model, g.model).lower()}"
+            for g in files.generations
+            if g.rows and g.benchmark not in files.evaluation.get(g.model, {})
+        }
+    )
+    return {
+        "build": "" if files.build else "The instances have not been built yet.",
+        "train": "" if files.train or files.log else "The model has not been tuned in this run.",
+        "training": "Tuning has not finished; the curves show how far it came."
+        if files.log and not files.train
+        else "",
+        "evaluation": evaluation,
+        "unfinished": "; ".join(unfinished),
+    }
+
+
+def _counts(files: RunFiles) -> dict[str, Any]:
+    build, train = files.build, files.train
+    total, distinct = train.get("tokens_total"), train.get("tokens_distinct")
+
+    def causes(key: str, where: Json) -> list[tuple[str, int]]:
+        found = where.get(key) or {}
+        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        return [(wording.cause_words(cause), number) for cause, number in ranked if number]
+
+    return {
+        "rejected": causes("rejected", build),
+        "skipped": causes("masks_skipped", build),
+        "dropped": causes("dropped", train),
+        "rejected_rows": build.get("rejected_rows", 0),
+        "ratio": total / distinct if total and distinct else None,
+        "tasks": [
+            {
+                "name": task,
+                "title": wording.TASKS[task],
+                "meaning": wording.TASK_MEANING[task],
+                "built": (build.get("instances") or {}).get(task, 0),
+                "trained": (train.get("instances") or {}).get(task),
+            }
+            for task in TASK_NAMES
+        ],
+    }
+
+
+def _losses(files: RunFiles) -> list[dict[str, Any]]:
+    train, validation = files.train, files.train.get("validation") or {}
+
+    def cell(where: Json, key: str, task: str) -> float | None:
+        value = (where.get(key) or {}).get(task)
+        return value.get("loss") if isinstance(value, dict) else value
+
+    table = []
+    for task in TASK_NAMES:
+        row = {
+            "title": wording.TASKS[task],
+            "first": cell(train, "first", task),
+            "final": cell(train, "final", task),
+            "validation_first": cell(validation, "first", task),
+            "validation_final": cell(validation, "final", task),
+        }
+        if any(value is not None for key, value in row.items() if key != "title"):
+            table.append(row)
+    return table
+
+
+def _statuses(files: RunFiles) -> list[dict[str, Any]]:
+    table = []
+    for name in dict.fromkeys(n for results in files.evaluation.values() for n in results):
+        for model, results in files.evaluation.items():
+            if name in results:
+                found = results[name].get("statuses") or {}
+                counts = [found.get(status, 0) for status in wording.STATUSES]
+                table.append(
+                    {
+                        "benchmark": wording.benchmark_title(name),
+                        "model": wording.MODELS.get(model, model),
+                        "counts": list(zip(wording.STATUSES.values(), counts, strict=True)),
+                        "strict": results[name].get("strict"),
+                        "seconds": results[name].get("seconds"),
+                    }
+                )
+    return table
+
+
+def _sample(sample: samples.Sample) -> dict[str, Any]:
+    """Cut the prompts of a Problem's instances at their mask markers."""
+    instances = []
+    for row in sample.instances:
+        masked = {m["marker"]: m for m in row["masked"] or ()}
+        turns = [
+            {
+                "role": turn["role"],
+                "parts": [
+                    (part, masked.get(part)) for part in _MARKER.split(turn["content"]) if part
+                ],
+            }
+            for turn in row["prompt"]
+        ]
+        instances.append(
+            {
+                "task": row["task"],
+                "title": wording.TASKS[row["task"]],
+                "turns": turns,
+                "target": row["target"],
+                "kinds": ", ".join(m["kind"] for m in masked.values()),
+            }
+        )
+    return {"id": sample.source_id, "instances": instances}

@@ -1,0 +1,147 @@
+"""What the training instances look like: their lengths by task, and a few of them in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dualtune.errors import BadInput
+from dualtune.records import TASK_NAMES
+
+LENGTH_ROWS = 20_000
+"""Instances whose lengths are counted; a distribution needs no more."""
+
+SAMPLE_ROWS = 2_000
+"""Instances among which the sample Problems are chosen."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths of the training instances.
+
+    Attributes:
+        unit: ``tokens`` where the run folder holds the model's tokenizer, else ``characters``.
+        by_task: Task to the length of each instance counted, prompt and target together.
+        counted: How many instances were counted.
+        complete: Whether that is all of them.
+    """
+
+    unit: str
+    by_task: dict[str, list[int]]
+    counted: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One Problem with all its instances of epoch 0."""
+
+    source_id: str
+    instances: tuple[Row, ...]
+
+
+def measure_lengths(instances: Path, *, model: Path) -> Lengths | None:
+    """Measure the instances of a Parquet file.
+
+    Args:
+        instances: The Parquet file of Instances.
+        model: The tuned model's folder, whose tokenizer counts; it may be missing.
+
+    Returns:
+        The lengths of prompt and target text, without what the chat template adds; None where
+        the file is missing or empty.
+    """
+    if not instances.is_file():
+        return None
+    size, unit = _measure(model)
+    by_task: dict[str, list[int]] = {task: [] for task in TASK_NAMES}
+    total, counted = _row_count(instances), 0
+    for rows in _batches(instances, ["task", "prompt", "target"], limit=LENGTH_ROWS):
+        texts = ["\n".join([*(m["content"] for m in r["prompt"]), r["target"]]) for r in rows]
+        for row, length in zip(rows, size(texts), strict=True):
+            by_task.setdefault(row["task"], []).append(length)
+        counted += len(rows)
+    if not counted:
+        return None
+    return Lengths(unit, {t: v for t, v in by_task.items() if v}, counted, counted == total)
+
+
+def sample_problems(instances: Path, *, problems: int = 2) -> tuple[Sample, ...]:
+    """Choose a few Problems that show the method: all tasks, and short enough to read.
+
+    Args:
+        instances: The Parquet file of Instances.
+        problems: How many Problems.
+
+    Returns:
+        The Problems in file order, each with all its instances; none where the file is missing.
+    """
+    if not instances.is_file():
+        return ()
+    groups: dict[str, list[Row]] = {}
+    columns = ["id", "source_id", "task", "prompt", "target", "masked"]
+    for rows in _batches(instances, columns, limit=SAMPLE_ROWS):
+        for row in rows:
+            groups.setdefault(row["source_id"], []).append(row)
+    if _row_count(instances) > SAMPLE_ROWS and len(groups) > 1:
+        groups.popitem()  # the limit may have cut the last Problem off
+    ranked = sorted(groups, key=lambda source: _readability(groups[source]))
+    chosen = set(ranked[:problems])
+    return tuple(
+        Sample(source, tuple(sorted(rows, key=lambda r: TASK_NAMES.index(r["task"]))))
+        for source, rows in groups.items()
+        if source in chosen
+    )
+
+
+def _readability(rows: Sequence[Row]) -> tuple[int, int, float]:
+    """Order Problems: those with most tasks first, then a rationale of three lines or so."""
+    tasks = {row["task"] for row in rows}
+    solve = next((row["target"] for row in rows if row["task"] == "solve"), rows[0]["target"])
+    lines, size = solve.count("\n") + 1, sum(len(row["target"]) for row in rows)
+    return -len(tasks), abs(lines - 4), abs(size - 400)
+
+
+def _measure(model: Path) -> tuple[Callable[[Sequence[str]], list[int]], str]:
+    file = model / "tokenizer.json"
+    if not file.is_file():
+        return (lambda texts: [len(text) for text in texts]), "characters"
+    # The tokenizer alone, from its one file: transformers would take seconds to import.
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+
+    def size(texts: Sequence[str]) -> list[int]:
+        encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [len(one.ids) for one in encoded]
+
+    return size, "tokens"
+
+
+def _row_count(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _batches(path: Path, columns: list[str], *, limit: int) -> Iterator[list[Row]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    left = limit
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=min(limit, 2_000), columns=columns):
+                rows = batch.slice(0, left).to_pylist()
+                left -= len(rows)
+                yield rows
+                if left <= 0:
+                    return
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise BadInput(f"{path} is not a Parquet file of instances: {error}") from error

@@ -1,0 +1,237 @@
+"""The words and numbers of the report: pure functions from figures to sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+NARROW = "\u202f"
+"""A narrow space that does not break: between a number and its unit."""
+
+MISSING = "–"
+
+TASKS = {
+    "solve": "Solve",
+    "irsp": "Step prediction (IRSP)",
+    "ir": "Question reconstruction (IR)",
+}
+"""Task name to the words of a heading."""
+
+TASK_MEANING = {
+    "solve": "question → rationale and answer",
+    "irsp": "question and the other steps → the masked steps",
+    "ir": "rationale and the masked question → the masked parts",
+}
+
+MODELS = {"base": "Before tuning", "tuned": "After tuning"}
+
+STATUSES = {
+    "correct": "Right",
+    "wrong": "Wrong",
+    "no_answer": "No answer",
+    "unparsed": "Unreadable",
+    "timed_out": "Timed out",
+    "error": "Grader error",
+}
+"""Status of a graded output to the word shown, in the order of the table."""
+
+STAGES = {
+    "build": "Build instances",
+    "eval_base": "Evaluate before tuning",
+    "train": "Tune",
+    "eval_tuned": "Evaluate after tuning",
+}
+
+CAUSES = {
+    "one_step": "the rationale has one step only, so hiding it would leave nothing to reason from",
+    "no_steps": "the rationale has no step that could be masked",
+    "few_steps": "the rationale has fewer steps than masks were asked for",
+    "no_span": "the question holds no number or phrase that could be masked",
+    "no_spans": "the question holds no number or phrase that could be masked",
+    "few_spans": "the question holds fewer spans than masks were asked for",
+    "not_answerable": "the visible rationale never uses the number, so it could only be guessed",
+    "unanswerable": "the visible rationale never uses the number, so it could only be guessed",
+    "marker_in_text": "the text itself holds “<MASK”, so a mask could not be told apart",
+    "too_long": "the instance is longer than train.max_length",
+    "label_mismatch": "the label's tokens do not decode to the target text",
+    "no_label": "no token of the instance would be trained on",
+    "invalid_json": "the line is not valid JSON",
+    "not_object": "the line is not a JSON object",
+    "not_an_object": "the line is not a JSON object",
+    "missing_column": "a column that the recipe names is missing from the row",
+    "empty_question": "the question is empty",
+    "no_question": "the question is empty",
+    "empty_rationale": "the rationale is empty",
+    "no_rationale": "the rationale is empty",
+    "no_answer": "no final answer was found",
+    "empty_answer": "the answer is empty",
+    "not_text": "a field that must be text is something else",
+    "wrong_type": "a field that must be text is something else",
+    "encoding": "the row is not valid UTF-8",
+    "duplicate": "the row repeats an earlier one",
+}
+"""Cause, without its task, to a clause that a reader understands."""
+
+_BENCHMARKS = {
+    "gsm8k": "GSM8K",
+    "svamp": "SVAMP",
+    "math": "MATH",
+    "aqua": "AQuA",
+    "aqua_rat": "AQuA-RAT",
+    "numglue": "NumGLUE",
+    "simuleq": "SimulEq",
+    "sat_math": "SAT-Math",
+    "mmlu_math": "MMLU-Math",
+    "synthetic_test": "Synthetic",
+    "synthetic_ood_types": "Synthetic, new story types",
+    "synthetic_ood_depth": "Synthetic, deeper problems",
+}
+
+
+def benchmark_title(name: str) -> str:
+    """Return the written name of a benchmark, else its own name made readable."""
+    return _BENCHMARKS.get(name, name.replace("_", " ").capitalize())
+
+
+def cause_words(cause: str) -> str:
+    """Say a cause such as ``irsp.one_step`` in words, with its task in front.
+
+    A cause that is not known keeps its name, with its separators turned into spaces.
+    """
+    task, _, name = cause.rpartition(".")
+    prefix = {"irsp": "IRSP: ", "ir": "IR: ", "solve": "Solve: "}.get(task, "")
+    if name in CAUSES:
+        return prefix + CAUSES[name]
+    return (prefix or (f"{task}: " if task else "")) + name.replace("_", " ")
+
+
+def count(value: Any) -> str:
+    """Write a whole number with thousands separators; a dash where there is none."""
+    return f"{value:,.0f}" if _is_number(value) else MISSING
+
+
+def plural(number: Any, one: str, many: str | None = None) -> str:
+    """Write a count with its noun: ``1 row``, ``1,000 rows``."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def decimal(value: Any, places: int = 2) -> str:
+    """Write a number with fixed decimals; a dash where there is none."""
+    return f"{value:,.{places}f}" if _is_number(value) else MISSING
+
+
+def percent(share: Any, places: int = 1) -> str:
+    """Write a share of one in percent."""
+    return f"{100 * share:.{places}f}{NARROW}%" if _is_number(share) else MISSING
+
+
+def interval(bounds: Any) -> str:
+    """Write an interval of shares in percent: ``2.2 to 4.4 %``."""
+    if not bounds or len(bounds) != 2:
+        return MISSING
+    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}{NARROW}%"
+
+
+def duration(seconds: Any) -> str:
+    """Write seconds as a person would: ``42 s``, ``12 min 5 s``, ``1 h 3 min``."""
+    if not _is_number(seconds):
+        return MISSING
+    if seconds < 9.95:
+        return f"{seconds:.1f}{NARROW}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{NARROW}s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes}{NARROW}min" + (f" {rest}{NARROW}s" if rest else "")
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours}{NARROW}h" + (f" {rest}{NARROW}min" if rest else "")
+
+
+def points(difference: float) -> str:
+    """Write a difference of shares in points with its sign: ``+10.4``, ``−2.0``."""
+    shown = f"{abs(100 * difference):.1f}"
+    sign = "" if shown == "0.0" else "+" if difference > 0 else "−"
+    return sign + shown
+
+
+def overlap(one: Any, other: Any) -> bool:
+    """Say whether two intervals share a point; unknown bounds count as overlapping."""
+    if not one or not other:
+        return True
+    return bool(one[0] <= other[1] and other[0] <= one[1])
+
+
+def rows_of(result: Json) -> str:
+    """Say how much of a benchmark was evaluated: ``all 1,000 rows``, ``200 of 1,319 rows``."""
+    rows, of = result.get("rows"), result.get("of")
+    if of is None or rows == of:
+        return f"all {plural(rows, 'row')}"
+    return f"{count(rows)} of {plural(of, 'row')}"
+
+
+def domain_words(domain: Any) -> str:
+    """Say whether a benchmark is like the training data."""
+    return {"in": "in domain", "out": "out of domain"}.get(str(domain), "domain unknown")
+
+
+def verdict(base: Json | None, tuned: Json | None) -> str:
+    """Class a change by its intervals: ``better``, ``worse``, ``noise`` or ``unknown``.
+
+    Intervals that overlap are called noise. That is the careful reading: two intervals may
+    overlap a little where a paired test would still find a difference.
+    """
+    if not base or not tuned:
+        return "unknown"
+    if overlap(base.get("interval"), tuned.get("interval")):
+        return "noise"
+    return "better" if tuned["accuracy"] > base["accuracy"] else "worse"
+
+
+VERDICTS = {
+    "better": "better",
+    "worse": "worse",
+    "noise": "inside the noise",
+    "unknown": MISSING,
+}
+
+
+def result_sentence(base: Json | None, tuned: Json | None) -> str:
+    """Say in one sentence what tuning did on one benchmark, and whether that is noise.
+
+    Args:
+        base: The result of the untuned model, or None where it was not evaluated.
+        tuned: The result of the tuned model, or None.
+
+    Returns:
+        A sentence that claims a change only where the 95 % intervals lie apart.
+    """
+    if base and tuned:
+        change = points(tuned["accuracy"] - base["accuracy"])
+        figures = f"{_figure(base)} before tuning, {_figure(tuned)} after"
+        kind = verdict(base, tuned)
+        if kind == "noise":
+            if change == "0.0":
+                return f"{figures}: no change."
+            return f"{figures}: {change} points, inside the noise, as the intervals overlap."
+        word = "better" if kind == "better" else "worse"
+        return f"{figures}: {change} points, {word} beyond the noise, as the intervals lie apart."
+    if tuned:
+        return (
+            f"{_figure(tuned)} after tuning; the untuned model was not evaluated, "
+            "so what tuning changed is not known."
+        )
+    if base:
+        return f"{_figure(base)} before tuning; the tuned model has not been evaluated yet."
+    return "not evaluated."
+
+
+def _figure(result: Json) -> str:
+    return f"{percent(result.get('accuracy'))} ({interval(result.get('interval'))})"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
