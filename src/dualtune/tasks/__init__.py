@@ -1,0 +1,1 @@
+"""The tasks solve, irsp and ir: a Problem in, Instances out."""

@@ -1,0 +1,129 @@
+"""Drawing distinct mask choices from a random stream.
+
+Only ``Random.random`` is used: Python promises its stream across versions, and not that of
+``sample`` and ``shuffle``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import comb
+from random import Random
+
+from dualtune.records import Span
+
+_ENUMERATE = 512  # up to so many subsets are listed and drawn from; more are drawn and rejected
+
+
+def stream_seed(seed: int, epoch: int, task: str, problem_id: str) -> int:
+    """Return the seed of a random stream that depends on these four values alone.
+
+    Returns:
+        63 bits of a SHA-256, so that it fits a signed 64-bit column.
+    """
+    name = f"{seed}/{epoch}/{task}/{problem_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
+
+
+def draw_subsets(n: int, *, size: int, count: int, rng: Random) -> list[tuple[int, ...]]:
+    """Draw distinct subsets of ``range(n)``, as many as are asked for or exist.
+
+    Args:
+        n: How many there are to choose from.
+        size: Members of a subset, at most ``n``.
+        count: Subsets wanted.
+        rng: The stream.
+
+    Returns:
+        Subsets in the order drawn, each sorted.
+    """
+    if size == 1:
+        return [(i,) for i in _shuffled(range(n), rng)[:count]]
+    possible = comb(n, size)
+    if possible <= max(_ENUMERATE, 2 * count):
+        return _shuffled(list(combinations(range(n), size)), rng)[:count]
+    drawn: dict[tuple[int, ...], None] = {}
+    while len(drawn) < count:
+        drawn[tuple(sorted(_shuffled(range(n), rng)[:size]))] = None
+    return list(drawn)
+
+
+def draw_spans(
+    spans: Sequence[Span], *, size: int, count: int, rng: Random
+) -> list[tuple[Span, ...]]:
+    """Draw distinct sets of spans that do not overlap, as many as are asked for or exist.
+
+    Each pick is a number or a phrase with equal chance where both are left. Spans that overlap
+    what an earlier set took come last, so that several instances of a Problem ask for different
+    things as long as there are any.
+
+    Args:
+        spans: What may be masked.
+        size: Spans of a set; capped at the most that fit side by side.
+        count: Sets wanted.
+        rng: The stream.
+
+    Returns:
+        Sets in the order drawn, each in the order of the text.
+    """
+    size = min(size, _most_disjoint(sorted(spans, key=_end)))
+    drawn: dict[tuple[Span, ...], None] = {}
+    taken: list[Span] = []
+    while len(drawn) < count:
+        order = _priority(spans, taken, rng)
+        found = next((s for s in _disjoint_sets(order, size) if s not in drawn), None)
+        if found is None:
+            break
+        drawn[found] = None
+        taken.extend(found)
+    return list(drawn)
+
+
+def _shuffled(items: Sequence[object] | range, rng: Random) -> list:  # type: ignore[type-arg]
+    return [item for _, _, item in sorted((rng.random(), i, x) for i, x in enumerate(items))]
+
+
+def _priority(spans: Sequence[Span], taken: Sequence[Span], rng: Random) -> list[Span]:
+    """Order spans: new ground first, then alternating number and phrase, at random within."""
+    numbers_first = rng.random() < 0.5
+    ranks = {True: 0 if numbers_first else 1, False: 1 if numbers_first else 0}
+    keyed = []
+    seen = {True: 0, False: 0}
+    for i in sorted(range(len(spans)), key=lambda _: rng.random()):
+        span = spans[i]
+        is_number = span.kind == "number"
+        stale = sum(1 for t in taken if t.start < span.end and span.start < t.end)
+        keyed.append((stale, 2 * seen[is_number] + ranks[is_number], i))
+        seen[is_number] += 1
+    return [spans[i] for _, _, i in sorted(keyed)]
+
+
+def _disjoint_sets(order: Sequence[Span], size: int) -> Iterator[tuple[Span, ...]]:
+    """Yield every set of ``size`` spans that do not overlap, those of first spans first."""
+    if size == 0:
+        return
+    if size == 1:
+        for span in order:
+            yield (span,)
+        return
+    for i, span in enumerate(order):
+        rest = [s for s in order[i + 1 :] if s.end <= span.start or span.end <= s.start]
+        # Without this look ahead a dead end would be found only after trying all of it.
+        if len(rest) < size - 1 or _most_disjoint(sorted(rest, key=_end)) < size - 1:
+            continue
+        for others in _disjoint_sets(rest, size - 1):
+            yield tuple(sorted((span, *others), key=_end))
+
+
+def _most_disjoint(by_end: Sequence[Span]) -> int:
+    count = last = 0
+    for span in by_end:
+        if span.start >= last:
+            count, last = count + 1, span.end
+    return count
+
+
+def _end(span: Span) -> int:
+    return span.end

@@ -1,0 +1,1 @@
+"""Numbers, steps, spans and answers of a text: pure functions on strings."""

@@ -1,0 +1,128 @@
+"""Final answers and calculator annotations of a rationale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dualtune.records import Annotation
+
+_ANNOTATION = re.compile(r"<<[^<>\n]*>>")
+_TAIL = 400  # characters at the end of a rationale in which its closing statement is looked for
+_STATED = re.compile(
+    r"""(?ix)
+    (?:(?<=\n)|(?<=[.!?:)\]>]\s)|^)               # at the start of a line or of a sentence
+    [ \t*#]*
+    (?:(?:therefore|thus|hence|so|finally|in[ ]conclusion)\b[ ,:]*)?
+    (?:\#\#\#\#[ \t]*
+      |(?:the[ ])?(?:final[ ]|correct[ ])?answer(?:[ ]is\b[ ]?:?|[ ]?:|[ ]?=)[ \t*]*
+    )
+    (?P<answer>[^\n]*?)[ \t]*$
+    """
+)
+_BOXED = re.compile(r"\\f?boxed\s*\{")
+
+
+def strip_annotations(text: str) -> tuple[str, tuple[Annotation, ...]]:
+    """Take the calculator annotations (GSM8K's ``<<48/2=24>>``) out of a text.
+
+    Args:
+        text: A rationale as GSM8K writes it.
+
+    Returns:
+        The text without them, and what was taken out, with offsets in the returned text.
+        ``restore_annotations`` is the exact inverse.
+    """
+    if "<<" not in text:
+        return text, ()
+    parts: list[str] = []
+    found: list[Annotation] = []
+    length = last = 0
+    for match in _ANNOTATION.finditer(text):
+        parts.append(text[last : match.start()])
+        length += match.start() - last
+        found.append(Annotation(start=length, text=match.group()))
+        last = match.end()
+    parts.append(text[last:])
+    return "".join(parts), tuple(found)
+
+
+def restore_annotations(text: str, annotations: Sequence[Annotation]) -> str:
+    """Put annotations back where ``strip_annotations`` took them out.
+
+    Args:
+        text: The text without annotations, or a prefix of it.
+        annotations: In order; those past the end of ``text`` are left out.
+
+    Returns:
+        The text with its annotations.
+    """
+    parts: list[str] = []
+    last = 0
+    for note in annotations:
+        if note.start > len(text):
+            break
+        parts += (text[last : note.start], note.text)
+        last = note.start
+    parts.append(text[last:])
+    return "".join(parts)
+
+
+def split_final_answer(text: str) -> tuple[str, str | None]:
+    r"""Split a rationale from the line or sentence that states its final answer.
+
+    Reads ``#### 42``, ``The answer is 42.``, ``Therefore, the answer is <42>.``,
+    ``**Answer:** 42`` in the last line, else the last ``\boxed{42}``, whose sentence is reasoning
+    and stays.
+
+    Args:
+        text: A rationale without calculator annotations.
+
+    Returns:
+        The rationale (always a prefix of ``text``, so offsets into it stay valid) and the answer
+        as text, or the text as it is and None where it states no answer.
+    """
+    end = len(text.rstrip())
+    low = max(0, end - _TAIL)
+    line = text.rfind("\n", low, end) + 1
+    # The character before the line lets the pattern see that a line starts there.
+    tail_start = max(line - 1, low)
+    stated = None
+    for stated in _STATED.finditer(text[tail_start:end]):  # noqa: B007 the last one counts
+        pass
+    if stated is not None:
+        answer = _clean(stated["answer"])
+        if answer:
+            return text[: tail_start + stated.start()].rstrip(), answer
+    boxed = _last_boxed(text)
+    return (text, boxed) if boxed else (text, None)
+
+
+def _clean(answer: str) -> str:
+    answer = answer.strip().rstrip("*").rstrip()
+    if answer.endswith(".") and not answer.endswith(".."):
+        answer = answer[:-1].rstrip()
+    answer = answer.strip("*").strip()
+    if answer.startswith("<") and answer.endswith(">"):
+        answer = answer[1:-1].strip()
+    inner = answer.strip("$").strip()
+    if _BOXED.match(inner):
+        return _last_boxed(inner) or answer
+    return answer
+
+
+def _last_boxed(text: str) -> str | None:
+    last = None
+    for last in _BOXED.finditer(text):  # noqa: B007
+        pass
+    if last is None:
+        return None
+    depth = 1
+    for at in range(last.end(), len(text)):
+        if text[at] == "{":
+            depth += 1
+        elif text[at] == "}":
+            depth -= 1
+            if depth == 0:
+                return text[last.end() : at].strip() or None
+    return None
