@@ -25,6 +25,9 @@ from dualtune.text.numbers import parse_number
 
 RowReader = Callable[[Row], Problem | Rejected]
 
+# Relative difference below which two values are one float computed in two ways.
+FLOAT_DUST = Fraction(1, 10**12)
+
 _MAWPS_COLUMNS = ("question", "answer_cot", "answer_value")
 _TRAILING_ZEROS = re.compile(r"(-?\d+)\.0+")
 _DECIMAL = re.compile(r"\.(\d+)")
@@ -53,7 +56,7 @@ def choose_format(source: Source, first: Row) -> tuple[str, RowReader]:
         BadInput: If a column that the format needs is not there; names the nearest.
     """
     columns, there = source.columns, tuple(map(str, first.values))
-    taken = source.format
+    taken: str = source.format
     mapped = columns != Columns()
     if taken == "auto":
         taken = "columns" if mapped else _recognise(there, first)
@@ -104,6 +107,8 @@ def disagrees(stated: str, given: str) -> bool:
     digits = [len(m[1]) for m in map(_DECIMAL.search, (stated, given)) if m]
     whole = [t for t, v in ((stated, left), (given, right)) if "." not in t and v.denominator == 1]
     room = Fraction(0) if whole or not digits else Fraction(1, 10 ** min(digits))
+    # Binary floats written out differ in their last digits: 0.8333333333333333 and …334.
+    room = max(room, abs(right) * FLOAT_DUST)
     pairs = [(left, right)]
     if ("%" in stated) != ("%" in given):
         scale = Fraction(100) if "%" in stated else Fraction(1, 100)

@@ -79,6 +79,13 @@ def input_files(source: Source) -> list[Path]:
     return []
 
 
+def expected_rows(source: Source) -> int | None:
+    """Return how many rows a source will give, for a progress bar; None where it is not known."""
+    if source.synthetic is not None and source.limit is None:
+        return SYNTHETIC_COUNT
+    return source.limit
+
+
 def _problems(source: Source) -> Iterator[Problem | Rejected]:
     to_problem: RowReader | None = None
     for row in islice(_rows(source), source.limit):
