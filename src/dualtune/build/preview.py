@@ -185,12 +185,15 @@ def _tokens(labels: Sequence[str], *, plain: bool) -> Text:
     for index, label in enumerate(labels):
         if plain and index:
             shown.append("|")
-        shown.append_text(_text(label, LABEL_STYLES[index % len(LABEL_STYLES)]))
+        # A line break is trained on as well: show which token holds it.
+        shown.append_text(
+            _text(label.replace("\n", "↵\n"), LABEL_STYLES[index % len(LABEL_STYLES)])
+        )
     return shown
 
 
 def _block(title: str, body: Text) -> RenderableType:
-    return Group(Text(f"  {title}:", style="italic"), Padding(body, (0, 0, 0, 4)))
+    return Group(Text(f"  {title}:", style="italic"), Padding(body, (0, 0, 0, 4), expand=False))
 
 
 def _text(content: str, style: str = "") -> Text:

@@ -68,7 +68,7 @@ INSTANCE_SCHEMA = pa.schema(
                 )
             ),
         ),
-        ("seed", pa.uint64()),
+        ("seed", pa.int64()),
     ]
 )
 

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import errno
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dualtune.build import engine
+from dualtune.build.engine import (
+    Derivation,
+    build,
+    derive_chunk,
+    read_instances,
+    read_problems,
+)
+from dualtune.build.split import in_validation
+from dualtune.errors import BadInput, DualtuneError
+from dualtune.recipe import Recipe, Tasks, parse_recipe
+from dualtune.records import Annotation, Problem
+from dualtune.tasks.derive import derive
+
+OUTPUTS = [
+    "build.json",
+    "instances/train.parquet",
+    "instances/validation.parquet",
+    "problems/train.parquet",
+    "problems/validation.parquet",
+    "rejected.jsonl",
+]
+
+
+def row(n: int, **other: Any) -> dict[str, Any]:
+    return {
+        "id": f"p{n}",
+        "question": f"Tom has {n + 3} apples and buys {n + 5} more. How many apples has he?",
+        "rationale": f"He starts with {n + 3} apples.\nHe buys {n + 5}.\n"
+        f"{n + 3} + {n + 5} = {2 * n + 8} apples.",
+        "answer": str(2 * n + 8),
+    } | other
+
+
+def recipe(tmp_path: Path, rows: list[Any], **sections: Any) -> Recipe:
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    data = {"train": {"path": str(path)}, "validation": 0.2} | sections.pop("data", {})
+    return parse_recipe({"data": data, "run": str(tmp_path / "run"), **sections})
+
+
+def files(run: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
+
+
+def test_build_writes_all_and_reports_it(tmp_path: Path) -> None:
+    tasks = {"irsp": {"per_problem": 2}, "ir": {"per_problem": 1}}
+    settings = recipe(tmp_path, [row(n) for n in range(40)], tasks=tasks, seed=3)
+    run = tmp_path / "run"
+    report = build(settings, run)
+    assert sorted(files(run)) == OUTPUTS
+    written = json.loads((run / "build.json").read_text())
+    assert written["rows_read"] == 40 == written["problems"] + written["validation_problems"]
+    assert written["instances"] == report.instances
+    assert written["settings"]["tasks"]["irsp"]["per_problem"] == 2
+    assert written["settings"]["seed"] == 3
+    assert written["seconds"] > 0
+    for split, counts, expected in (
+        ("train", report.instances, report.problems),
+        ("validation", report.validation_instances, report.validation_problems),
+    ):
+        problems, instances = read_problems(run, split), read_instances(run, split)
+        assert len(problems) == expected > 0
+        assert dict(Counter(i.task for i in instances)) == counts
+        # The files hold exactly what the pure function gives, in source order.
+        derived = [derive(p, settings.tasks, seed=3).instances for p in problems]
+        assert instances == [instance for group in derived for instance in group]
+        assert [int(p.id[1:]) for p in problems] == sorted(int(p.id[1:]) for p in problems)
+
+
+def test_no_instance_of_a_held_out_problem_in_training(tmp_path: Path) -> None:
+    rows = [row(n % 30, id=f"r{n}") for n in range(60)]
+    run = tmp_path / "run"
+    report = build(recipe(tmp_path, rows), run)
+    assert report.questions_repeated == 30
+    train, held_out = ({p.question for p in read_problems(run, s)} for s in ("train", "validation"))
+    assert held_out
+    assert not train & held_out
+    for split, questions in (("train", held_out), ("validation", train)):
+        for instance in read_instances(run, split):
+            assert not any(q in m.content for m in instance.prompt for q in questions)
+            assert instance.source_id in {p.id for p in read_problems(run, split)}
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    text = "3 + 5 = <<3+5=8>>8 “apples”\nin all <<8*1=8>>8.\n#### 8"
+    rows = [{"question": "Tom has 3 apples, buys 5. Sum?", "answer": text}]
+    run = tmp_path / "run"
+    build(recipe(tmp_path, rows, data={"validation": 0}, tasks={"ir": {"masks": 2}}), run)
+    (problem,) = read_problems(run, "train")
+    assert problem.annotations == (Annotation(8, "<<3+5=8>>"), Annotation(26, "<<8*1=8>>"))
+    assert problem.kind == "cot"
+    assert problem.options == ()
+    assert any(len(i.masked) == 2 for i in read_instances(run, "train"))
+    table = pq.read_table(run / "instances" / "train.parquet")
+    assert table.schema.field("prompt").type == pa.list_(
+        pa.struct([("role", pa.string()), ("content", pa.string())])
+    )
+
+
+def test_chunks_and_order_change_no_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row(n) for n in range(50)]
+    build(recipe(tmp_path, rows), tmp_path / "one")
+    monkeypatch.setattr(engine, "CHUNK", 7)
+    build(recipe(tmp_path, rows), tmp_path / "two")
+    random.Random(0).shuffle(rows)
+    build(recipe(tmp_path, rows), tmp_path / "three")
+    for split in ("train", "validation"):
+        one, two, three = (read_instances(tmp_path / r, split) for r in ("one", "two", "three"))
+        assert one == two
+        assert sorted(one, key=lambda i: i.id) == sorted(three, key=lambda i: i.id)
+
+
+def test_derive_chunk_can_run_in_another_process() -> None:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    problems = [Problem(**row(n)) for n in range(4)]
+    settings = Derivation(Tasks(), seed=1)
+    here = derive_chunk(problems, settings)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(derive_chunk, problems, settings).result()
+    assert there.instances.equals(here.instances)
+    assert there.problems.equals(here.problems)
+    assert (there.tasks, there.skipped) == (here.tasks, here.skipped)
+
+
+def test_a_rationale_of_one_step_keeps_solve_and_ir(tmp_path: Path) -> None:
+    rows = [row(0, rationale="3 + 5 = 8 apples"), row(1)]
+    report = build(recipe(tmp_path, rows, data={"validation": 0}), tmp_path / "run")
+    assert report.masks_skipped["irsp.one_step"] == 1
+    assert report.instances == {"solve": 2, "irsp": 1, "ir": 2}
+    assert json.loads((tmp_path / "run/build.json").read_text())["masks_skipped"] == (
+        report.masks_skipped
+    )
+
+
+def test_a_question_without_maskable_spans_keeps_solve_and_irsp(tmp_path: Path) -> None:
+    rows = [row(0, question="Why?"), row(1)]
+    report = build(recipe(tmp_path, rows, data={"validation": 0}), tmp_path / "run")
+    assert report.instances == {"solve": 2, "irsp": 2, "ir": 1}
+    assert sum(n for cause, n in report.masks_skipped.items() if cause.startswith("ir.")) >= 1
+
+
+def test_rejected_rows_are_written_with_place_and_cause(tmp_path: Path) -> None:
+    rows = [row(n) for n in range(40)]
+    rows[6] = row(6, question=" ")
+    settings = recipe(tmp_path, rows)
+    report = build(settings, tmp_path / "run")
+    assert (report.rejected_rows, report.rejected) == (1, {"empty_question": 1})
+    assert report.rows_read == 40
+    assert report.problems + report.validation_problems == 39
+    (line,) = (tmp_path / "run/rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    bad = json.loads(line)
+    assert sorted(bad) == ["message", "raw", "reason", "where"]
+    assert bad["where"] == "data.jsonl:7"
+    assert json.loads(bad["raw"])["id"] == "p6"
+
+
+def test_too_many_rejected_rows_stop_the_build(tmp_path: Path) -> None:
+    rows = [row(n) for n in range(40)]
+    rows[1:5] = [row(1, answer=""), row(2, answer=""), ["x"], row(4, answer=None)]
+    run = tmp_path / "run"
+    with pytest.raises(BadInput) as caught:
+        build(recipe(tmp_path, rows), run)
+    message = str(caught.value)
+    assert "4 of 40 rows are rejected (10.0%)" in message
+    assert "data.max_rejected allows (5.0%)" in message
+    assert "no_answer 3, not_an_object 1" in message
+    assert "The first: data.jsonl:2: the row has no answer" in message
+    assert str(run / "rejected.jsonl") in message
+    assert list(files(run)) == ["rejected.jsonl"]
+    assert len((run / "rejected.jsonl").read_text().splitlines()) == 4
+    build(recipe(tmp_path, rows, data={"max_rejected": 0.1}), run)
+
+
+def test_a_whole_file_rejected_stops_even_where_all_may_be(tmp_path: Path) -> None:
+    rows = [row(n, answer="") for n in range(3)]
+    with pytest.raises(BadInput, match=r"no usable row: 3 are rejected \(no_answer 3\)"):
+        build(recipe(tmp_path, rows, data={"max_rejected": 1.0}), tmp_path / "run")
+    assert len((tmp_path / "run/rejected.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_failed_build_leaves_the_earlier_one(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    build(recipe(tmp_path, [row(n) for n in range(20)]), run)
+    before = files(run)
+    settings = recipe(tmp_path, [row(n) for n in range(9)])
+    (tmp_path / "data.jsonl").unlink()
+    with pytest.raises(BadInput, match="not found"):
+        build(settings, run)
+    assert files(run) == before
+
+
+def fail_with(error: BaseException, after: int) -> Callable[..., Any]:
+    """Return a ``write_table`` that writes ``after`` times and then fails."""
+    real, calls = pq.ParquetWriter.write_table, [0]
+
+    def write(self: Any, table: Any, *args: Any, **settings: Any) -> None:
+        calls[0] += 1
+        if calls[0] > after:
+            raise error
+        real(self, table, *args, **settings)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Error writing bytes. Detail: [errno 28] No space left on device"),
+    ],
+    ids=["number", "arrow"],
+)
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_full_disk_is_told_and_leaves_the_earlier_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, after: int
+) -> None:
+    run = tmp_path / "run"
+    build(recipe(tmp_path, [row(n) for n in range(20)]), run)
+    before = files(run)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fail_with(error, after))
+    with pytest.raises(DualtuneError) as caught:
+        build(recipe(tmp_path, [row(n) for n in range(30)]), run)
+    assert "no space left" in str(caught.value)
+    assert str(run) in str(caught.value)
+    assert files(run) == before
+
+
+def test_a_disk_that_fills_up_for_real(tmp_path: Path) -> None:
+    """Let the operating system refuse the write, in a process whose files may hold 40 kB."""
+    import subprocess
+    import sys
+
+    run = tmp_path / "run"
+    build(recipe(tmp_path, [row(n) for n in range(20)]), run)
+    before = files(run)
+    recipe(tmp_path, [row(n, question=f"{random.Random(n).random()} " * 99) for n in range(400)])
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from dualtune.build.engine import build\n"
+        "from dualtune.errors import DualtuneError\n"
+        "from dualtune.recipe import parse_recipe\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\n"
+        "folder = Path(sys.argv[1])\n"
+        "data = {'train': {'path': str(folder / 'data.jsonl')}}\n"
+        "try:\n"
+        "    build(parse_recipe({'data': data, 'run': 'x'}), folder / 'run')\n"
+        "except DualtuneError as error:\n"
+        "    sys.exit(f'told: {error}')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"told: cannot write {run}"), done.stderr
+    assert "too large" in done.stderr
+    assert files(run) == before
+
+
+def test_an_interrupt_leaves_the_earlier_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    build(recipe(tmp_path, [row(n) for n in range(20)]), run)
+    before = files(run)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fail_with(KeyboardInterrupt(), 1))
+    with pytest.raises(KeyboardInterrupt):
+        build(recipe(tmp_path, [row(n) for n in range(30)]), run)
+    assert files(run) == before
+
+
+def test_what_a_killed_build_left_is_removed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / ".build").mkdir(parents=True)
+    (run / ".build" / "half.parquet").write_bytes(b"x")
+    build(recipe(tmp_path, [row(n) for n in range(20)]), run)
+    assert sorted(files(run)) == OUTPUTS
+
+
+def test_a_run_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(BadInput, match=r"cannot write .*Set run: to a folder"):
+        build(recipe(tmp_path, [row(0), row(1)]), tmp_path / "run")
+
+
+def test_nothing_to_train_on(tmp_path: Path) -> None:
+    rows = [row(n, rationale=f"{n + 3} + {n + 5} = {2 * n + 8}") for n in range(3)]
+    tasks = {"solve": False, "ir": {"per_problem": 0}}
+    with pytest.raises(BadInput, match=r"no instance could be derived .*irsp\.one_step"):
+        build(recipe(tmp_path, rows, tasks=tasks), tmp_path / "run")
+
+
+def test_nothing_left_beside_validation(tmp_path: Path) -> None:
+    rows = [row(0, id=f"r{n}") for n in range(3)]  # one question
+    seed = next(s for s in range(50) if in_validation(rows[0]["question"], 0.9, seed=s))
+    with pytest.raises(BadInput, match=r"all 3 Problems fell into validation.*data\.validation"):
+        build(recipe(tmp_path, rows, data={"validation": 0.9}, seed=seed), tmp_path / "run")
+
+
+def test_an_empty_validation_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    build(recipe(tmp_path, [row(0)], data={"validation": 1e-9}), tmp_path / "run")
+    assert "no validation loss" in caplog.text
+    assert read_problems(tmp_path / "run", "validation") == []
+    assert read_instances(tmp_path / "run", "validation") == []
+
+
+def test_the_system_prompt_opens_every_instance(tmp_path: Path) -> None:
+    settings = recipe(tmp_path, [row(0)], data={"validation": 0}, model={"system": "Be brief."})
+    build(settings, tmp_path / "run")
+    instances = read_instances(tmp_path / "run", "train")
+    assert {i.prompt[0].content for i in instances} == {"Be brief."}
+
+
+def test_reading_what_was_not_built(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"train\.parquet is not there: run dualtune build"):
+        read_problems(tmp_path, "train")
+    (tmp_path / "instances").mkdir()
+    (tmp_path / "instances/train.parquet").write_bytes(b"half a file")
+    with pytest.raises(BadInput, match=r"cannot read .*Build it again"):
+        read_instances(tmp_path, "train")
+    pq.write_table(pa.table({"id": ["a"]}), tmp_path / "instances/train.parquet")
+    with pytest.raises(BadInput, match="has the columns id, not id, source_id"):
+        read_instances(tmp_path, "train")
+
+
+def test_mawps_builds_within_the_default_limit(shared_data: Path, tmp_path: Path) -> None:
+    source = {"path": str(shared_data / "train" / "mawps_asdiv_cot.json"), "limit": 1000}
+    settings = parse_recipe({"data": {"train": source}, "run": "x"})
+    report = build(settings, tmp_path / "run")
+    assert report.rows_read == 1000
+    assert report.rejected == {"answer_mismatch": 1, "no_reasoning": 2}
+    assert report.instances["solve"] == report.problems
+    assert report.instances["ir"] > 0.9 * report.problems
