@@ -82,7 +82,7 @@ def test_label_tokens_are_told_apart() -> None:
     plain = show(colour=False, encode=words)
     assert "He|starts|with|3|apples." in plain
     assert "The|answer|is|8.|<end>" in plain
-    assert "trained on, 17 tokens" in plain
+    assert "trained on, 19 tokens" in plain
     colour = show(colour=True, encode=words)
     assert "|" not in colour
     assert "\x1b[1;32mHe\x1b[0m\x1b[1;36mstarts\x1b[0m" in colour
