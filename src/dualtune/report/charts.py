@@ -63,11 +63,12 @@ def plotly_bundle() -> tuple[str, str]:
     return base64.b64encode(packed).decode("ascii"), f"plotly.js {get_plotlyjs_version()}"
 
 
-def loss_charts(log: Sequence[Json]) -> list[Chart]:
+def loss_charts(log: Sequence[Json], *, notes: bool = True) -> list[Chart]:
     """Draw the loss of each task over the steps: training and validation.
 
     Args:
         log: The lines of ``train.jsonl``.
+        notes: Whether the first and last loss stand above a chart; off where a table says them.
 
     Returns:
         One chart a task that was trained on; none where nothing was logged.
@@ -104,11 +105,12 @@ def loss_charts(log: Sequence[Json]) -> list[Chart]:
         figure.update_yaxes(rangemode="tozero")
         for step in _epoch_starts(log):
             figure.add_vline(x=step, line_width=1, line_dash="dot", opacity=0.5)
-        note = _first_last("training", points) + _first_last(
+        said = _first_last("training", points) + _first_last(
             "validation", held_out, sep="; " if points else ""
         )
         title = wording.TASKS[task]
-        charts.append(_chart(f"loss-{task}", title, f"Loss of {title}: {note}", note, 240, figure))
+        note = said if notes else ""
+        charts.append(_chart(f"loss-{task}", title, f"Loss of {title}: {said}", note, 240, figure))
     return charts
 
 
@@ -214,7 +216,9 @@ def _task_points(log: Sequence[Json], key: str, task: str) -> Iterator[tuple[int
     """Yield (step, loss, label tokens) where the task has a finite loss."""
     for line in log:
         cell = (line.get(key) or {}).get(task)
-        loss = cell.get("loss") if cell else None
+        if not cell:
+            continue
+        loss = cell.get("loss")
         if loss is not None and math.isfinite(loss):
             yield line["step"], loss, cell.get("tokens") or 1
 

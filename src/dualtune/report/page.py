@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -42,7 +41,7 @@ def write_report(run: Path) -> Path:
     partial = page.with_name("report.html.partial")
     # A lone surrogate in a model's output cannot be encoded: it is shown as a question mark.
     partial.write_bytes(text.encode("utf-8", errors="replace"))
-    os.replace(partial, page)
+    partial.replace(page)
     return page
 
 
@@ -56,7 +55,7 @@ def render_report(run: Path) -> str:
     files = collect(run)
     lengths = samples.measure_lengths(files.instances, model=run / "model")
     figures = {
-        "loss": charts.loss_charts(files.log),
+        "loss": charts.loss_charts(files.log, notes=not files.train),
         "length": charts.length_charts(lengths) if lengths else [],
         "accuracy": [c for c in [charts.accuracy_chart(files.evaluation)] if c],
     }
@@ -93,8 +92,9 @@ def _environment() -> jinja2.Environment:
         import jinja2
         import plotly.graph_objects  # noqa: F401  (only to say early that it is missing)
     except ImportError as error:
+        package = (error.name or "a package").partition(".")[0]
         raise BadInput(
-            f"the report needs {error.name}, which is not installed: pip install 'dualtune[report]'"
+            f"the report needs {package}, which is not installed: pip install 'dualtune[report]'"
         ) from None
     return jinja2.Environment(
         loader=jinja2.PackageLoader("dualtune.report"),
@@ -199,10 +199,10 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
     named = [p for p in first if p in packages] + sorted(p for p in packages if p not in first)
     facts = [
         ("Model", _tail(model.get("id") or (recipe.get("model") or {}).get("id") or "")),
-        ("Weights, SHA-256", model.get("sha256")),
+        ("Weights (SHA‑256)", model.get("sha256")),
         ("Seed", manifest.get("seed", recipe.get("seed"))),
         ("Device", ", ".join(str(train[k]) for k in ("device", "precision") if train.get(k))),
-        ("Trie packing", {True: "on", False: "off"}.get(train.get("trie"))),  # type: ignore[call-overload]
+        ("Trie packing", ("on" if train["trie"] else "off") if "trie" in train else None),
         ("dualtune", manifest.get("dualtune")),
         ("Python", manifest.get("python")),
         ("Platform", manifest.get("platform")),
@@ -251,7 +251,8 @@ def _sections(files: RunFiles) -> dict[str, str]:
         evaluation = "The tuned model has not been evaluated yet."
     unfinished = sorted(
         {
-            f"{wording.benchmark_title(g.benchmark)}, {wording.MODELS.get(g.model, g.model).lower()}"
+            f"{wording.benchmark_title(g.benchmark)} "
+            f"({wording.MODELS.get(g.model, g.model).lower()})"
             for g in files.generations
             if g.rows and g.benchmark not in files.evaluation.get(g.model, {})
         }

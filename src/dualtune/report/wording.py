@@ -46,32 +46,31 @@ STAGES = {
 }
 
 CAUSES = {
-    "one_step": "the rationale has one step only, so hiding it would leave nothing to reason from",
-    "no_steps": "the rationale has no step that could be masked",
-    "few_steps": "the rationale has fewer steps than masks were asked for",
-    "no_span": "the question holds no number or phrase that could be masked",
-    "no_spans": "the question holds no number or phrase that could be masked",
-    "few_spans": "the question holds fewer spans than masks were asked for",
-    "not_answerable": "the visible rationale never uses the number, so it could only be guessed",
-    "unanswerable": "the visible rationale never uses the number, so it could only be guessed",
-    "marker_in_text": "the text itself holds “<MASK”, so a mask could not be told apart",
-    "too_long": "the instance is longer than train.max_length",
-    "label_mismatch": "the label's tokens do not decode to the target text",
-    "no_label": "no token of the instance would be trained on",
+    # masks and instances that were not made: tasks/irsp.py and tasks/ir.py
+    "one_step": "Problems whose rationale is one step: hiding it would leave nothing",
+    "no_span": "Problems whose question holds nothing that could be masked",
+    "no_answerable_span": "Problems with no part left whose mask could be answered",
+    "not_in_rationale": "numbers that the rationale never uses: they could only be guessed",
+    "few_shared_words": "phrases that share too few words with the rationale to be rebuilt",
+    "fewer_choices": "instances asked for beyond the different masks that there are",
+    "marker_in_text": "Problems whose own text holds “<MASK”: a mask could not be told apart",
+    # instances left out of training: lm/steps.py
+    "too_long": "instances longer than train.max_length",
+    "label_mismatch": "instances whose label tokens do not decode to the target",
+    "no_label": "instances without a token to train on",
+    # rejected rows: sources/
     "invalid_json": "the line is not valid JSON",
-    "not_object": "the line is not a JSON object",
+    "invalid_csv": "the line is not valid CSV",
+    "wrong_field_count": "the line has more or fewer fields than the header",
     "not_an_object": "the line is not a JSON object",
-    "missing_column": "a column that the recipe names is missing from the row",
+    "missing_column": "a column that the recipe names is missing",
     "empty_question": "the question is empty",
-    "no_question": "the question is empty",
     "empty_rationale": "the rationale is empty",
-    "no_rationale": "the rationale is empty",
+    "no_reasoning": "the rationale holds no number, so no reasoning",
     "no_answer": "no final answer was found",
-    "empty_answer": "the answer is empty",
-    "not_text": "a field that must be text is something else",
+    "answer_mismatch": "the rationale ends in another answer than the row gives",
     "wrong_type": "a field that must be text is something else",
-    "encoding": "the row is not valid UTF-8",
-    "duplicate": "the row repeats an earlier one",
+    "wrong_encoding": "the text is not valid UTF-8",
 }
 """Cause, without its task, to a clause that a reader understands."""
 

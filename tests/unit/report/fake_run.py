@@ -78,7 +78,7 @@ def _build(folder: Path) -> None:
         "problems": 955, "validation_problems": 19, "rows_read": 978,
         "instances": {"solve": 955, "irsp": 871, "ir": 948},
         "rejected": {"no_answer": 3, "empty_rationale": 1}, "rejected_rows": 4,
-        "masks_skipped": {"irsp.one_step": 84, "ir.not_answerable": 203, "ir.odd_cause": 2},
+        "masks_skipped": {"irsp.one_step": 84, "ir.not_in_rationale": 203, "ir.odd_cause": 2},
         "settings": {}, "seconds": 3.2,
     }  # fmt: skip
     (folder / "build.json").write_text(json.dumps(report))
@@ -228,7 +228,8 @@ def _generation(benchmark: str, index: int, model: str, share: float) -> dict[st
         status, extracted, output = "wrong", "12", NASTY
     if model == "base" and index == 2:
         status, extracted, output = "wrong", UNBROKEN, UNBROKEN
-    return {"id": f"{benchmark}-{index}", "question": question, "prompt": f"<|im_start|>user\n{question}",
+    prompt = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+    return {"id": f"{benchmark}-{index}", "question": question, "prompt": prompt,
             "outputs": [output], "gold": gold, "extracted": extracted, "status": status,
             "strict": status == "correct" and index % 5 != 0}  # fmt: skip
 

@@ -40,8 +40,8 @@
     return [
       all,
       ["both", "Both right", pair(true, true)],
-      ["tuned", "Only after tuning right", pair(false, true)],
-      ["base", "Only before tuning right", pair(true, false)],
+      ["tuned", "Right only after tuning", pair(false, true)],
+      ["base", "Right only before tuning", pair(true, false)],
       ["neither", "Both wrong", pair(false, false)],
     ];
   }
@@ -74,7 +74,8 @@
     box.classList.add(right(answer) ? "right" : "wrong");
     head.append(element("span", "mark", WORDS[status] || status || "Not graded"));
     const form = right(answer) && strict === false ? ", not in the asked form" : "";
-    box.append(element("p", "read", extracted === null ? "No answer was found in it." : `Read as ${extracted}${form}`));
+    const short = extracted !== null && extracted.length > 60 ? extracted.slice(0, 60) + "…" : extracted;
+    box.append(element("p", "read", extracted === null ? "No answer was found in it." : `Read as ${short}${form}`));
     const text = element("pre", "output clamped", output || "(nothing was generated)");
     text.dir = "auto";
     box.append(text);

@@ -44,6 +44,7 @@
       hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("rule"), font: { ...font, color: colour("ink") } },
     });
     for (const axis of [layout.xaxis, layout.yaxis]) {
+      axis.title.font = font;
       Object.assign(axis, { gridcolor: colour("grid"), linecolor: colour("rule"), tickcolor: colour("rule") });
     }
     return { data, layout };

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from dualtune.report import wording
+
+
+def result(correct: int, rows: int, low: float, high: float) -> dict[str, object]:
+    return {"accuracy": correct / rows, "interval": [low, high], "rows": rows, "of": rows}
+
+
+def test_sentence_claims_a_gain_only_where_the_intervals_lie_apart() -> None:
+    apart = wording.result_sentence(result(31, 1000, 0.022, 0.044), result(135, 1000, 0.115, 0.158))
+    assert "+10.4 points, better beyond the noise" in apart
+    overlapping = wording.result_sentence(result(4, 200, 0.008, 0.05), result(7, 200, 0.017, 0.07))
+    assert "+1.5 points, inside the noise" in overlapping
+    assert "better" not in overlapping
+
+
+def test_sentence_says_when_tuning_made_it_worse() -> None:
+    sentence = wording.result_sentence(result(40, 100, 0.31, 0.5), result(10, 100, 0.05, 0.17))
+    assert "−30.0 points, worse beyond the noise" in sentence
+
+
+def test_intervals_that_touch_are_noise() -> None:
+    assert wording.verdict(result(1, 10, 0.0, 0.2), result(3, 10, 0.2, 0.6)) == "noise"
+
+
+def test_sentence_without_one_side_claims_nothing() -> None:
+    one = result(7, 200, 0.017, 0.07)
+    assert "was not evaluated" in wording.result_sentence(None, one)
+    assert "has not been evaluated yet" in wording.result_sentence(one, None)
+    assert wording.verdict(None, one) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(3.21, "3.2 s"), (9.96, "10 s"), (59.4, "59 s"), (59.7, "1 min"), (725, "12 min 5 s"),
+     (3599.8, "1 h"), (3780, "1 h 3 min"), (None, "–"), (float("nan"), "–")],
+)  # fmt: skip
+def test_duration(seconds: float | None, shown: str) -> None:
+    assert wording.duration(seconds).replace(wording.NARROW, " ") == shown
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [("irsp.one_step", "IRSP: Problems whose rationale is one step"),
+     ("ir.not_in_rationale", "IR: numbers that the rationale never uses"),
+     ("no_answer", "no final answer was found"),
+     ("irsp.brand_new", "IRSP: brand new"), ("brand_new", "brand new"), ("a.b_c", "a: b c")],
+)  # fmt: skip
+def test_cause_words(cause: str, words: str) -> None:
+    assert wording.cause_words(cause).startswith(words)
+
+
+def test_points_show_no_sign_on_nothing() -> None:
+    assert wording.points(0.0) == "0.0"
+    assert wording.points(-0.0001) == "0.0"
+    assert wording.points(-0.02) == "−2.0"
+
+
+def test_rows_of_says_what_part_was_evaluated() -> None:
+    assert wording.rows_of({"rows": 200, "of": 1319}) == "200 of 1,319 rows"
+    assert wording.rows_of({"rows": 1000, "of": 1000}) == "all 1,000 rows"
