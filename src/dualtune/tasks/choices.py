@@ -11,8 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import comb
 from random import Random
+from typing import TypeVar
 
 from dualtune.records import Span
+
+T = TypeVar("T")
 
 _ENUMERATE = 512  # up to so many subsets are listed and drawn from; more are drawn and rejected
 
@@ -55,7 +58,7 @@ def draw_spans(
 ) -> list[tuple[Span, ...]]:
     """Draw distinct sets of spans that do not overlap, as many as are asked for or exist.
 
-    Each pick is a number or a phrase with equal chance where both are left. Spans that overlap
+    Numbers and phrases have the same chance, however many there are of each. Spans that overlap
     what an earlier set took come last, so that several instances of a Problem ask for different
     things as long as there are any.
 
@@ -68,36 +71,30 @@ def draw_spans(
     Returns:
         Sets in the order drawn, each in the order of the text.
     """
-    size = min(size, _most_disjoint(sorted(spans, key=_end)))
+    if size > 1:
+        size = min(size, _most_disjoint(sorted(spans, key=_end)))
+    numbers = sum([s.kind == "number" for s in spans])
+    # The largest u ** k comes first with a weight of 1/k (Efraimidis and Spirakis, 2006).
+    powers = [numbers if s.kind == "number" else len(spans) - numbers for s in spans]
+    stale = [0] * len(spans)
     drawn: dict[tuple[Span, ...], None] = {}
-    taken: list[Span] = []
     while len(drawn) < count:
-        order = _priority(spans, taken, rng)
+        keys = [(n, -(rng.random() ** k)) for n, k in zip(stale, powers, strict=True)]
+        order = [spans[i] for i in sorted(range(len(spans)), key=keys.__getitem__)]
         found = next((s for s in _disjoint_sets(order, size) if s not in drawn), None)
         if found is None:
             break
         drawn[found] = None
-        taken.extend(found)
+        for i, span in enumerate(spans):
+            for taken in found:
+                if taken.start < span.end and span.start < taken.end:
+                    stale[i] += 1
     return list(drawn)
 
 
-def _shuffled(items: Sequence[object] | range, rng: Random) -> list:  # type: ignore[type-arg]
-    return [item for _, _, item in sorted((rng.random(), i, x) for i, x in enumerate(items))]
-
-
-def _priority(spans: Sequence[Span], taken: Sequence[Span], rng: Random) -> list[Span]:
-    """Order spans: new ground first, then alternating number and phrase, at random within."""
-    numbers_first = rng.random() < 0.5
-    ranks = {True: 0 if numbers_first else 1, False: 1 if numbers_first else 0}
-    keyed = []
-    seen = {True: 0, False: 0}
-    for i in sorted(range(len(spans)), key=lambda _: rng.random()):
-        span = spans[i]
-        is_number = span.kind == "number"
-        stale = sum(1 for t in taken if t.start < span.end and span.start < t.end)
-        keyed.append((stale, 2 * seen[is_number] + ranks[is_number], i))
-        seen[is_number] += 1
-    return [spans[i] for _, _, i in sorted(keyed)]
+def _shuffled(items: Sequence[T], rng: Random) -> list[T]:
+    keys = [rng.random() for _ in items]
+    return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)]
 
 
 def _disjoint_sets(order: Sequence[Span], size: int) -> Iterator[tuple[Span, ...]]:

@@ -11,7 +11,7 @@ from dualtune.records import Instance, Problem, Span
 from dualtune.tasks.choices import draw_spans, stream_seed
 from dualtune.tasks.masking import is_maskable, mask
 from dualtune.tasks.prompts import ir_messages, masked_target
-from dualtune.text.numbers import find_numbers, held_values, is_held
+from dualtune.text.numbers import find_numbers, held_values
 from dualtune.text.spans import find_spans
 
 # A clause without numbers is answerable where at least this share of its content words stands in
@@ -102,7 +102,7 @@ def maskable_spans(problem: Problem, settings: Ir) -> tuple[list[Span], Counter[
     if not settings.answerable_only:
         return list(spans), skipped
     held = held_values(problem.rationale)
-    missing = [n for n in numbers if not is_held(n, held)]
+    missing = [n for n in numbers if not held.holds(n)]
     words: set[str] | None = None
     kept: list[Span] = []
     for span in spans:

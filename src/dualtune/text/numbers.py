@@ -7,16 +7,15 @@ and the grader read numbers through the same functions, so that all of them agre
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from dualtune.text.numerals import Token, read_digits, tokens
 
 Form = Literal["digits", "fraction", "percent", "money", "word"]
-
-MAX_DIGITS = 60  # a longer run of digits is no quantity, and costs quadratic time to read
+Ratio = tuple[int, int]  # a value in lowest terms: hashes in C, unlike a Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Number:
         form: How it is written.
         full_start: First character with the currency or minus sign.
         full_end: One past the last character with the percent sign or word.
-        parts: Values that its parts have by themselves: 3 and 4 of ``3/4``, 2 and 12 of
+        parts: Values that its parts have by themselves: 3 and 1/4 of ``3/4``, 2 and 12 of
             ``2 dozen``, 15 of ``15%``. Empty where there are none.
     """
 
@@ -45,75 +44,48 @@ class Number:
     parts: tuple[Fraction, ...] = ()
 
 
-_SMALL = dict(
-    zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split(),
-        range(20),
-        strict=True,
-    )
-)
-_TENS = dict(
-    zip(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(),
-        range(20, 100, 10),
-        strict=True,
-    )
-) | {"fourty": 40}
-_SCALES = {
-    "hundred": 100,
-    "thousand": 1000,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-    "dozen": 12,
-}
-_PARTS = {"half": 2, "halves": 2, "third": 3, "fourth": 4, "quarter": 4, "fifth": 5, "sixth": 6}
-_PARTS |= {"seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100}
-_PARTS |= {f"{word}s": n for word, n in _PARTS.items() if n > 2}
-_TIMES = {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "thrice": 3, "triple": 3}
-_TIMES |= {"tripled": 3, "triples": 3, "quadruple": 4, "quadrupled": 4, "quadruples": 4}
+class Held(NamedTuple):
+    """The values that a rationale holds, for the rule of answerable masks."""
 
-_VULGAR = "".join(
-    c for c in map(chr, (*range(0xBC, 0xBF), *range(0x2150, 0x215F))) if unicodedata.numeric(c, 0)
-)
-_WORDS = sorted({*_SMALL, *_TENS, *_SCALES, *_PARTS, *_TIMES}, key=len, reverse=True)
-_TOKEN = re.compile(
-    rf"""(?x)
-    (?<![A-Za-z_\d])
-    (?: (?P<whole>(?:\d{{1,3}}(?:,\d{{3}})++(?!\d)|\d++)(?:\.\d++)?)
-        (?!(?:st|nd|rd|th)\b)
-        (?: /(?P<den>\d++)(?![\d/]|\.\d)
-          | [ ](?P<mixed_num>\d{{1,4}}+)/(?P<mixed_den>\d{{1,4}}+)(?![\d/]|\.\d)
-          | [ ]?(?P<vulgar>[{_VULGAR}])
-        )?
-      | (?<![\w)\].])(?P<tail>\.\d++)
-      | (?P<alone>[{_VULGAR}])
-      | \\[dt]?frac\{{(?P<frac_num>\d++)\}}\{{(?P<frac_den>\d++)\}}
-      | (?P<word>{"|".join(_WORDS)})(?![A-Za-z])
-    )
-    | (?<=\d[x])(?P<factor>\d++(?:\.\d++)?)      # 4x12
-    """
-)
+    ratios: frozenset[Ratio]
+
+    def holds(self, number: Number) -> bool:
+        """Tell whether a number's value is there, or else all of its parts are."""
+        if abs(number.value).as_integer_ratio() in self.ratios:
+            return True
+        parts = number.parts
+        return bool(parts) and all(p.as_integer_ratio() in self.ratios for p in parts)
+
+
 _PERCENT = re.compile(r"\s?\\?%|[ -]per ?cent\b")
-_CURRENCY = re.compile(r"[$€£¥₹] ?\Z")
-_LIST_MARK = re.compile(r"(?:^|\n)[ \t]*(?:[Ss]tep )?\Z")
+_DIVISOR = re.compile(r"(?:[/÷]|divided by) ?\$?(\d[\d,]{0,20}(?:\.\d{1,20})?)(?<!,)")
 
-# `one` counts before a noun, and is a pronoun after and before these.
+# `one` counts before a noun; after and before these words it is a pronoun.
 _PRONOUN_BEFORE = frozenset(
     "a the this that these those each which every another last next first second other no any "
-    "some new old big small same right wrong only".split()
+    "some new old big small same right wrong".split()
 )
 _PRONOUN_AFTER = frozenset(
     "of another is was are were has had can could will would who that which in on at to for from "
     "by and or but than as with it he she they the so if how what when where do does did".split()
 )
 _COUNT_BEFORE = frozenset("is are was were equals exactly least most just only = be".split())
+# "a third" is a fraction before these, and else an ordinal: "a third friend".
 _PART_AFTER = frozenset(
     "of as the that this more less his her its their my your our full bigger larger".split()
 )
 _WORD_BEFORE = re.compile(r"([A-Za-z']+|=) \Z")
 _WORD_AFTER = re.compile(r"[ -]([A-Za-z']+)")
+
+
+class _Reading(NamedTuple):
+    """A number before its sign, currency and percent are looked at."""
+
+    start: int
+    end: int
+    value: Fraction
+    parts: tuple[Fraction, ...]
+    form: Form
 
 
 def find_numbers(text: str) -> tuple[Number, ...]:
@@ -130,7 +102,8 @@ def find_numbers(text: str) -> tuple[Number, ...]:
     Returns:
         The numbers.
     """
-    return tuple(_Reader(text).numbers())
+    lowered = _lower(text)
+    return tuple([_finish(text, lowered, reading) for reading in _readings(lowered)])
 
 
 def parse_number(text: str) -> Fraction | None:
@@ -153,310 +126,244 @@ def parse_number(text: str) -> Fraction | None:
     return number.value if rest.strip() in ("", "+", ".") else None
 
 
-def held_values(text: str) -> frozenset[Fraction]:
-    """Return every value that a rationale holds, for the rule of answerable masks.
+def held_values(text: str) -> Held:
+    """Return every value that a rationale holds.
 
-    A number counts with its value and with its parts (``48/2`` holds 48, 2 and 24; ``25%`` holds
-    1/4 and 25), and a division by n also holds 1/n: "half" is answered by ``48 / 2``.
+    A number counts with its value and with its parts (``25%`` holds 1/4 and 25), and a division by
+    n holds n and 1/n: ``48/2`` holds 48, 2, 1/2 and 24, and answers "half". Signs do not count.
 
     Args:
         text: The visible rationale.
 
     Returns:
-        The values.
+        The values, to be asked with ``Held.holds``.
     """
-    values: set[Fraction] = set()
-    for number in find_numbers(text):
-        values.add(number.value)
-        values.update(number.parts)
-    for match in _DIVISOR.finditer(text):
-        divisor = _digits(match["n"])
+    ratios: set[Ratio] = set()
+    lowered = _lower(text)
+    for reading in _readings(lowered):
+        value = reading.value
+        ratios.add(value.as_integer_ratio())
+        for part in reading.parts:
+            ratios.add(part.as_integer_ratio())
+        if lowered[reading.end : reading.end + 1] in _PERCENT_STARTS and _PERCENT.match(
+            lowered, reading.end
+        ):
+            ratios.add((value / 100).as_integer_ratio())
+    for digits in _DIVISOR.findall(lowered):
+        divisor = read_digits(digits)
         if divisor:
-            values.add(1 / divisor)
-    return frozenset(values)
+            n, d = divisor.as_integer_ratio()
+            ratios.update(((n, d), (d, n)))
+    return Held(frozenset(ratios))
 
 
-def is_held(number: Number, held: frozenset[Fraction]) -> bool:
-    """Tell whether a rationale that holds these values holds this number.
+_PERCENT_STARTS = frozenset(" %\\-")
 
-    Args:
-        number: A number of the question.
-        held: ``held_values`` of the rationale.
 
-    Returns:
-        True if its value is among them, or all of its parts are.
-    """
-    if number.value in held:
+def _lower(text: str) -> str:
+    """Lower a text without moving a character: a few capitals lengthen when lowered."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join([c.lower() if c.isascii() else c for c in text])
+
+
+def _readings(lowered: str) -> Iterator[_Reading]:
+    found = tokens(lowered)
+    at = 0
+    last = len(found) - 1
+    while at <= last:
+        token = found[at]
+        kind = token.kind
+        # Most numbers of a rationale are digits beside digits: nothing to join.
+        if kind == "digits" and (at == last or found[at + 1].kind == "digits"):
+            yield _Reading(token.start, token.end, token.value, token.parts, "digits")
+            at += 1
+            continue
+        reading: _Reading | None
+        if kind == "times":
+            reading, used = _Reading(token.start, token.end, token.value, (), "word"), 1
+        elif kind == "part" or kind == "scale":
+            reading, used = _read_bare(lowered, found, at)
+        else:
+            reading, used = _read_cardinal(lowered, found, at)
+        at += used
+        if reading is not None:
+            yield reading
+
+
+def _gap(lowered: str, left: Token, right: Token) -> str:
+    return lowered[left.end : right.start] if right.start - left.end < 8 else "\n"
+
+
+def _read_cardinal(lowered: str, found: list[Token], at: int) -> tuple[_Reading | None, int]:
+    """Read "12", "two hundred and five", "3 dozen", "two thirds", "one and a half"."""
+    first = found[at]
+    value, used = _add_up(lowered, found, at)
+    last = found[at + used - 1]
+    form: Form = "word"
+    if first.kind == "digits" or first.kind == "fraction":
+        form = first.kind
+    parts = first.parts
+    if used > 1:
+        multiplied = used == 2 and last.kind == "scale" and last.value not in (100, 1000)
+        parts = (first.value, last.value) if multiplied else ()
+    following = found[at + used] if at + used < len(found) else None
+    if following is not None and following.kind == "part":
+        gap = _gap(lowered, last, following)
+        if gap in (" and a ", " and one ") or (gap == " and " and following.value == 2):
+            total = value + 1 / following.value
+            return _Reading(first.start, following.end, total, (), form), used + 1
+        if form != "fraction" and _is_denominator(lowered, value, gap, following):
+            part = 1 / following.value
+            parts = (value, part)
+            total = value * part
+            return _Reading(first.start, following.end, total, parts, form), used + 1
+    if used == 1 and following is not None:
+        mixed = _and_fraction(lowered, found, at)
+        if mixed is not None:
+            end, part, used = mixed
+            return _Reading(first.start, end, value + part, (), form), used
+    if used == 1 and form == "word" and value == 1 and not _counts(lowered, first):
+        return None, 1
+    return _Reading(first.start, last.end, value, parts, form), used
+
+
+def _is_denominator(lowered: str, value: Fraction, gap: str, part: Token) -> bool:
+    """Tell the denominator of "two thirds" from "760 quarters", which are coins."""
+    if gap == "-":
         return True
-    return bool(number.parts) and all(part in held for part in number.parts)
+    word = lowered[part.start : part.end]
+    if gap != " " or not (value == 1 or (word[-1] == "s" and value < part.value)):
+        return False
+    if not word.startswith("quarter"):
+        return True
+    after = _WORD_AFTER.match(lowered, part.end)
+    return value == 1 or (after is not None and after[1] in _PART_AFTER)
 
 
-_DIVISOR = re.compile(r"(?:[/÷]|divided by) ?\$?(?P<n>\d[\d,]{0,20}(?:\.\d{1,20})?)(?<!,)")
-
-
-@lru_cache(maxsize=65536)
-def _digits(text: str) -> Fraction | None:
-    """Read a plain numeral; the memo is worth it because small numbers recur."""
-    if len(text) > MAX_DIGITS:
+def _and_fraction(lowered: str, found: list[Token], at: int) -> tuple[int, Fraction, int] | None:
+    """Read the end of "two and three quarters" or "2 and 3/4": end, value, tokens used."""
+    second = found[at + 1]
+    if second.kind not in ("small", "fraction") or _gap(lowered, found[at], second) != " and ":
         return None
-    return Fraction(text.replace(",", ""))
+    if second.kind == "fraction":
+        return (second.end, second.value, 2) if second.value < 1 else None
+    third = found[at + 2] if at + 2 < len(found) else None
+    if third is None or third.kind != "part" or _gap(lowered, second, third) not in (" ", "-"):
+        return None
+    value = second.value / third.value
+    return (third.end, value, 3) if value < 1 else None
 
 
-@dataclass(slots=True)
-class _Token:
-    start: int
-    end: int
-    kind: str  # digits, fraction, small, tens, scale, part, times
-    value: Fraction
-    parts: tuple[Fraction, ...] = ()
+def _read_bare(lowered: str, found: list[Token], at: int) -> tuple[_Reading | None, int]:
+    """Read a part or scale without a numeral before it: half, a third of, a dozen."""
+    first = found[at]
+    article = re.fullmatch(r"(?:.*[^\w])?a ", lowered[max(first.start - 3, 0) : first.start], re.S)
+    start = first.start - 2 if article else first.start
+    if first.kind == "scale":
+        if not article and first.value != 12:
+            return None, 1
+        value, used = _add_up(lowered, found, at) if first.value != 12 else (first.value, 1)
+        return _Reading(start, found[at + used - 1].end, value, (), "word"), used
+    word = lowered[first.start : first.end]
+    if word == "half":
+        following = found[at + 1] if at + 1 < len(found) else None
+        if (
+            following is not None
+            and following.kind == "scale"
+            and _gap(lowered, first, following) in (" ", "-", " a ")
+        ):
+            return _Reading(first.start, following.end, following.value / 2, (), "word"), 2
+        return _Reading(first.start, first.end, Fraction(1, 2), (), "word"), 1
+    after = _WORD_AFTER.match(lowered, first.end)
+    if article and word[-1] != "s" and after and after[1] in _PART_AFTER:
+        return _Reading(start, first.end, 1 / first.value, (), "word"), 1
+    return None, 1
 
 
-class _Reader:
-    """Joins the tokens of one text into numbers."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        lowered = text.lower()
-        # Some capitals lengthen when lowered: then only ASCII is lowered, to keep offsets.
-        self.lowered = lowered if len(lowered) == len(text) else _ascii_lower(text)
-
-    def numbers(self) -> Iterator[Number]:
-        tokens = list(self._tokens())
-        at = 0
-        while at < len(tokens):
-            start, end, value, parts, word, used = self._read(tokens, at)
-            at += used
-            if start >= 0:
-                yield self._finish(start, end, value, parts, word)
-
-    def _tokens(self) -> Iterator[_Token]:
-        for match in _TOKEN.finditer(self.lowered):
-            group = match.lastgroup
-            if group == "word":
-                yield _word_token(match)
-            else:
-                yield from _numeral_tokens(match)
-
-    def _gap(self, left: _Token, right: _Token) -> str:
-        return self.lowered[left.end : right.start] if right.start - left.end < 8 else "\n"
-
-    def _read(
-        self, tokens: list[_Token], at: int
-    ) -> tuple[int, int, Fraction, tuple[Fraction, ...], bool, int]:
-        """Read one number from tokens[at:]: start (-1: none), end, value, parts, word, used."""
-        first = tokens[at]
-        if first.kind == "times":
-            return first.start, first.end, first.value, (), True, 1
-        if first.kind in ("part", "scale"):
-            return self._read_bare(tokens, at)
-        value, used = self._cardinal(tokens, at)
-        last = tokens[at + used - 1]
-        word = first.kind in ("small", "tens")
-        parts = first.parts if used == 1 else tuple(t.value for t in tokens[at : at + used])
-        if word and used > 1 and last.kind != "scale":
-            parts = ()
-        following = tokens[at + used] if at + used < len(tokens) else None
-        if following is not None and following.kind == "part":
-            gap = self._gap(last, following)
-            if gap in (" and a ", " and one ") or (gap == " and " and following.value == 2):
-                value += 1 / following.value
-                return first.start, following.end, value, (), word, used + 1
-            if gap in (" ", "-") and first.kind != "fraction" and following.value != 0:
-                plural = self.lowered[following.end - 1] == "s" or value == 1
-                if plural:
-                    parts = (value, following.value)
-                    value /= following.value
-                    return first.start, following.end, value, parts, word, used + 1
-        if following is not None and used == 1 and following.kind in ("small", "fraction"):
-            mixed = self._and_fraction(tokens, at, following)
-            if mixed is not None:
-                return first.start, mixed[0], value + mixed[1], (), word, mixed[2]
-        if word and used == 1 and first.value == 1 and not self._counts(first):
-            return -1, 0, value, (), True, 1
-        return first.start, last.end, value, parts, word, used
-
-    def _and_fraction(
-        self, tokens: list[_Token], at: int, second: _Token
-    ) -> tuple[int, Fraction, int] | None:
-        """Read the end of "two and three quarters" or "2 and 3/4": end, value, tokens used."""
-        if self._gap(tokens[at], second) != " and ":
-            return None
-        if second.kind == "fraction":
-            return (second.end, second.value, 2) if second.value < 1 else None
-        third = tokens[at + 2] if at + 2 < len(tokens) else None
-        if third is None or third.kind != "part" or self._gap(second, third) not in (" ", "-"):
-            return None
-        value = second.value / third.value
-        return (third.end, value, 3) if value < 1 else None
-
-    def _read_bare(
-        self, tokens: list[_Token], at: int
-    ) -> tuple[int, int, Fraction, tuple[Fraction, ...], bool, int]:
-        """Read a part or scale without a numeral before it: half, a third of, a dozen."""
-        first = tokens[at]
-        lowered = self.lowered
-        article = 2 if lowered[max(first.start - 2, 0) : first.start] == "a " else 0
-        if article and lowered[first.start - 3 : first.start - 2].isalpha():
-            article = 0
-        if first.kind == "scale":
-            if not article and first.value != 12:
-                return -1, 0, first.value, (), True, 1
-            value = first.value
-            used = 1
-            if article and first.value != 12:
-                value, used = self._cardinal(tokens, at)
-            return first.start - article, tokens[at + used - 1].end, value, (), True, used
-        word = lowered[first.start : first.end]
-        if word == "half":
-            following = tokens[at + 1] if at + 1 < len(tokens) else None
-            if (
-                following is not None
-                and following.kind == "scale"
-                and self._gap(first, following) in (" ", "-", " a ")
-            ):
-                return first.start, following.end, following.value / 2, (), True, 2
-            return first.start, first.end, Fraction(1, 2), (), True, 1
-        after = _WORD_AFTER.match(lowered, first.end)
-        if article and word[-1] != "s" and after and after[1] in _PART_AFTER:
-            return first.start - 2, first.end, 1 / first.value, (), True, 1
-        return -1, 0, first.value, (), True, 1
-
-    def _cardinal(self, tokens: list[_Token], at: int) -> tuple[Fraction, int]:
-        """Add up a chain such as "two hundred and five thousand": value, tokens used."""
-        first = tokens[at]
-        total = Fraction(0)
-        group = first.value
-        last = first
-        floor = 1 if first.kind == "small" else 10 if first.kind == "tens" else 0
-        used = 1
-        for token in tokens[at + 1 :]:
-            gap = self._gap(last, token)
-            if token.kind == "scale" and gap in (" ", "-"):
-                if last.kind == "scale" and token.value <= last.value:
-                    break
-                if token.value in (100, 12):
-                    group *= token.value
-                    floor = int(token.value)
-                else:
-                    total, group = total + group * token.value, Fraction(0)
-                    floor = int(token.value)
-            elif (
-                token.kind in ("small", "tens")
-                and last.kind in ("tens", "scale")
-                and first.kind in ("small", "tens", "scale")
-                and (gap in (" ", "-") or (gap == " and " and last.kind == "scale"))
-                and 0 < token.value < floor
-                and last.value != 12
-            ):
-                group += token.value
-                floor = 1 if token.kind == "small" else 10
-            else:
+def _add_up(lowered: str, found: list[Token], at: int) -> tuple[Fraction, int]:
+    """Add up a chain such as "two hundred and five thousand": its value, and tokens used."""
+    first = last = found[at]
+    if at + 1 == len(found) or first.kind == "fraction":
+        return first.value, 1
+    total = Fraction(0)
+    group = first.value
+    # The next word of a chain adds less than this: a unit after tens, tens after a hundred.
+    floor = 10 if first.kind == "tens" else first.value if first.kind == "scale" else Fraction(0)
+    used = 1
+    for token in found[at + 1 :]:
+        if token.kind == "scale":
+            if _gap(lowered, last, token) not in (" ", "-"):
                 break
-            last = token
-            used += 1
-        return total + group, used
-
-    def _counts(self, token: _Token) -> bool:
-        """Tell a counting "one" from the pronoun."""
-        if self.lowered[token.start : token.end] != "one":
-            return True
-        before = _WORD_BEFORE.search(self.lowered, max(token.start - 20, 0), token.start)
-        previous = before[1] if before else ""
-        after = _WORD_AFTER.match(self.lowered, token.end)
-        if previous in _PRONOUN_BEFORE and previous != "only":
-            return False
-        if after is None or after[1] in _PRONOUN_AFTER:
-            return previous in _COUNT_BEFORE
-        return True
-
-    def _finish(
-        self, start: int, end: int, value: Fraction, parts: tuple[Fraction, ...], word: bool
-    ) -> Number:
-        text = self.text
-        form: Form = "word" if word else "digits"
-        if not word and ("/" in text[start:end] or (parts and "frac" in text[start:end])):
-            form = "fraction"
-        full_start, full_end = start, end
-        before = text[start - 1 : start]
-        if before and before in "$€£¥₹ ":
-            sign = _CURRENCY.search(text, max(start - 2, 0), start)
-            if sign is not None:
-                full_start, form = sign.start(), "money"
-        if not word and full_start and text[full_start - 1] in "-−" and self._negative(full_start):
-            full_start -= 1
-            value = -value
-        after = text[end : end + 1]
-        if after and after in "% \\-":
-            percent = _PERCENT.match(self.lowered, end)
-            if percent is not None:
-                full_end, form = percent.end(), "percent"
-                parts = (value,)
-                value /= 100
-        return Number(start, end, text[start:end], value, form, full_start, full_end, parts)
-
-    def _negative(self, at: int) -> bool:
-        """Tell the sign in "= -5" from the operator in "8 -5" and the hyphen in "5-3"."""
-        before = self.text[: at - 1][-24:]
-        if not before:
-            return True
-        if not before[-1].isspace():
-            return not (before[-1].isalnum() or before[-1] in ")]%.,}-−")
-        visible = before.rstrip()
-        return not visible or not (visible[-1].isdigit() or visible[-1] in ")]%}")
+            if last.kind == "scale" and token.value <= last.value:
+                break
+            group *= token.value
+            if token.value > 100:
+                total, group = total + group, Fraction(0)
+            floor = token.value
+        elif token.kind in ("small", "tens") and 0 < token.value < floor:
+            gap = _gap(lowered, last, token)
+            if last.kind == "scale":
+                if last.value == 12 or first.kind == "digits" or gap not in (" ", "-", " and "):
+                    break
+            elif gap not in (" ", "-"):
+                break
+            group += token.value
+            floor = Fraction(10 if token.kind == "tens" else 0)
+        else:
+            break
+        last = token
+        used += 1
+    return total + group, used
 
 
-def _ascii_lower(text: str) -> str:
-    return "".join(c.lower() if c.isascii() else c for c in text)
+def _counts(lowered: str, token: Token) -> bool:
+    """Tell a counting "one" from the pronoun."""
+    before = _WORD_BEFORE.search(lowered, max(token.start - 20, 0), token.start)
+    previous = before[1] if before else ""
+    if previous in _PRONOUN_BEFORE:
+        return False
+    after = _WORD_AFTER.match(lowered, token.end)
+    if after is None or after[1] in _PRONOUN_AFTER:
+        return previous in _COUNT_BEFORE
+    return True
 
 
-def _word_token(match: re.Match[str]) -> _Token:
-    word = match["word"]
-    for kind, table in (
-        ("small", _SMALL),
-        ("tens", _TENS),
-        ("scale", _SCALES),
-        ("part", _PARTS),
-        ("times", _TIMES),
+def _finish(text: str, lowered: str, reading: _Reading) -> Number:
+    """Look at what stands around a numeral: sign, currency, percent."""
+    start, end, value, parts, form = reading
+    full_start, full_end = start, end
+    before = text[start - 1 : start]
+    if before in _CURRENCY or (before == " " and text[start - 2 : start - 1] in _CURRENCY):
+        full_start, form = start - (1 if before != " " else 2), "money"
+    if (
+        full_start
+        and text[full_start - 1] in "-−"
+        and form != "word"
+        and _is_negative(text[max(full_start - 25, 0) : full_start - 1])
     ):
-        if word in table:
-            return _Token(match.start(), match.end(), kind, Fraction(table[word]))
-    raise AssertionError(f"the pattern matched {word!r}, which no table holds")
+        full_start -= 1
+        value = -value
+        if text[full_start - 1 : full_start] in _CURRENCY:  # "$-5"
+            full_start, form = full_start - 1, "money"
+    if lowered[end : end + 1] in _PERCENT_STARTS:
+        percent = _PERCENT.match(lowered, end)
+        if percent is not None:
+            full_end, form = percent.end(), "percent"
+            parts = (abs(value),)
+            value /= 100
+    return Number(start, end, text[start:end], value, form, full_start, full_end, parts)
 
 
-def _numeral_tokens(match: re.Match[str]) -> Iterable[_Token]:
-    start, end = match.span()
-    named = match.groupdict()
-    plain = named["whole"] or named["tail"] or named["factor"]
-    if plain is None:
-        if named["alone"]:
-            value = Fraction(unicodedata.numeric(named["alone"])).limit_denominator(100)
-            return (_Token(start, end, "fraction", value),)
-        top, bottom = _digits(named["frac_num"]), _digits(named["frac_den"])
-        if top is None or not bottom:
-            return ()
-        return (_Token(start, end, "fraction", top / bottom, (top, bottom)),)
-    value_or_none = _digits(plain)
-    if value_or_none is None:
-        return ()
-    value = value_or_none
-    stop = start + len(plain)
-    if named["den"]:
-        bottom = _digits(named["den"])
-        if bottom:
-            return (_Token(start, end, "fraction", value / bottom, (value, bottom)),)
-        return (_Token(start, stop, "digits", value),)
-    if named["mixed_den"]:
-        top, bottom = _digits(named["mixed_num"]), _digits(named["mixed_den"])
-        assert top is not None
-        assert bottom is not None
-        if not bottom:
-            return (_Token(start, stop, "digits", value),)
-        part = top / bottom
-        if part < 1:
-            return (_Token(start, end, "fraction", value + part, (value, part)),)
-        second = _Token(match.start("mixed_num"), end, "fraction", part, (top, bottom))
-        return (_Token(start, stop, "digits", value), second)
-    if named["vulgar"]:
-        part = Fraction(unicodedata.numeric(named["vulgar"])).limit_denominator(100)
-        return (_Token(start, end, "fraction", value + part, (value, part)),)
-    return (_Token(start, stop, "digits", value),)
+_CURRENCY = frozenset("$€£¥₹")
+
+
+def _is_negative(before: str) -> bool:
+    """Tell the sign in "= -5" from the operator in "8 -5" and the hyphen in "5-3"."""
+    if not before:
+        return True
+    if not before[-1].isspace():
+        return not (before[-1].isalnum() or before[-1] in ")]%.,}-−")
+    visible = before.rstrip()
+    return not visible or not (visible[-1].isdigit() or visible[-1] in ")]%}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from dualtune.records import Span
@@ -10,12 +11,13 @@ from dualtune.text.numbers import Number, find_numbers
 from dualtune.text.steps import sentences
 
 MIN_CLAUSE_WORDS = 3
+_LOOK_BACK = 40  # characters before a conjunction that tell what it joins
 
 # A number behind one of these is a name: "Grade 5", "Room 12". Capitalised only: "Day 2".
 _LABEL = re.compile(
     r"(?:\b(?i:grade|room|route|chapter|flight|highway|apartment|apt\.?|figure|question|problem"
     r"|exercise|interstate|channel)|\b(?:Day|Week|Month|Level|Phase|Stage|Round|Step|Team|Group"
-    r"|Class|Box|Bag|Part|Section|Size|Track|Lane|Gate|Building|Unit|Type|Number|No\.|Lot|Page"
+    r"|Class|Box|Bag|Part|Section|Size|Track|Lane|Gate|Building|Unit|Type|Number|No\.|Lot|Page|Night|Weeks|Days"
     r"|Street|Avenue|Train|Bus|Year|Option|Version|Model|Apollo|Player|Machine|Tank|Store|Shop"
     r"|House|Person|School|District|Volume|Book|Season|Episode|Test|Quiz|Game)|#) ?\Z"
 )
@@ -39,20 +41,41 @@ _NOT_PLURAL = frozenset(
     "is was has does its this his us as yes less plus minus across always perhaps various "
     "previous serious famous delicious gorgeous precious bus gas glass class dress".split()
 )
+_EACH_WORD = re.compile(r"[ -][A-Za-z][A-Za-z']*")
 _NEXT_WORDS = re.compile(r"(?:[ -][A-Za-z][A-Za-z']*){1,4}")
-_COMPARED = re.compile(r"(?: times)? as (?:many|much|[a-z]+)(?: [a-z]+s)?(?= as\b|[ ,.?])")
-_OF_NOUN = re.compile(r" of ([a-z]+)(?![a-z])")
-_RATE = re.compile(r" (?:an?|per|each|every) [a-z]+\b(?!')| each\b|/[a-z]+\b")
+_COMPARED = re.compile(r"(?: times)? as (?:many|much|[a-z]+)(?: (?!as\b)[a-z]+s)?(?= as\b|[ ,.?])")
+_OF_NOUNS = re.compile(r" of ([a-z]+)(?: ([a-z]+))?(?= ([a-z]+)| ?[,.;:?!)]|\Z)")
+_RATE = re.compile(
+    r" (?:an? (?:second|minute|hour|day|night|week|weekend|month|year|mile|gallon|pound|ounce"
+    r"|piece|person|dozen|quart|liter|kilogram|foot|yard|unit|item|bag|box|bottle|cup|head|game"
+    r"|share|ticket|time|page|word|case|pack|plate|slice|pair)\b"
+    r"|per [a-z]+\b|(?:each|every) (?P<after>[a-z]+)\b|each\b)(?!')"
+)
 
 _BREAK = re.compile(
     r"""(?x)
     [ ]?[,;:][”"']?[ ]+(?:(?:and|but|or|so|yet)[ ])?(?:then[ ])?
     | [ ](?:and|but|while|because|if|when|whereas|since)[ ](?:then[ ])?
+    | [ ](?=how[ ](?:many|much|long|far|old|tall)\b)
     """
 )
-_LEAD = re.compile(r"(?:(?:and|but|or|so|yet|then|if|when|while|because|since|also|now)\b[ ,]*)+")
-_TRAIL = re.compile(r"[\s.,;:!?\"'”’)\]]*\Z")
-_WORD = re.compile(r"[A-Za-z0-9$]")
+# A question word without a comma before it opens a clause only behind such a condition,
+_CONDITION = re.compile(r"(?i:if|when|after|since|given|assuming)\b")
+# and not where it is the object: "find out how many".
+_ASKING = re.compile(
+    r"\b(?i:out|know|knows|find|calculate|determine|see|of|about|to|by|is|and|on|count|tell|exactly"
+    r"|then|decide|represent|represents|equals) ?\Z"
+)
+_EXCEPT = re.compile(r"\b(?i:all|none|nothing|everything|anything|everyone)\Z")
+_NAME_BEFORE = re.compile(r"(?:^|[ (])[A-Z][\w'’-]*\Z")
+_AUXILIARY = re.compile(
+    r"(?i:is|are|was|were|has|have|had|do|does|did|will|would|can|could|should|must)\b"
+)
+_LEAD = re.compile(
+    r"\s*+(?i:(?:(?:and|but|or|so|yet|then|if|when|while|because|since|also|now)\b[ ,]*+)*+)"
+)
+_TRAILING = " \t\r\n.,;:!?\"'”’)]"
+_WORDS = re.compile(r"[A-Za-z0-9$][^\s]*+")
 _BETWEEN = re.compile(r"\b(?i:between|both)(?: \S+){1,3}\Z")
 
 
@@ -80,18 +103,26 @@ def find_spans(question: str, numbers: Sequence[Number] | None = None) -> tuple[
         if number.full_start < number.start or end > number.end:
             start = number.full_start
             spans.append(Span(question[start:end], start, end, "quantity", (number.value,)))
-    for start, end in _clauses(question, found):
-        values = tuple([n.value for n in found if start <= n.start and n.end <= end])
-        spans.append(Span(question[start:end], start, end, "clause", values))
-    spans.sort(key=lambda s: (s.start, s.end))
+    quantities = {(s.start, s.end) for s in spans}
+    starts = [n.start for n in found]
+    for start, end in _clauses(question, starts, found):
+        if (start, end) not in quantities:
+            inside = found[bisect_left(starts, start) : bisect_left(starts, end)]
+            values = tuple([n.value for n in inside])
+            spans.append(Span(question[start:end], start, end, "clause", values))
+    spans.sort(key=_range)
     return tuple(spans)
+
+
+def _range(span: Span) -> tuple[int, int]:
+    return span.start, span.end
 
 
 def _is_name(question: str, number: Number) -> bool:
     """Tell a number that names something (a room, a time, a game's half) from one that counts."""
     start, end = number.start, number.end
     around = question[max(start - 1, 0) : end + 1]
-    if ":" in around:
+    if ":" in around and "ratio" not in question[max(start - 40, 0) : start]:
         for match in _TIME.finditer(question, max(start - 3, 0), end + 3):
             if match.start() < end and start < match.end():
                 return True
@@ -102,10 +133,10 @@ def _is_name(question: str, number: Number) -> bool:
 
 
 def _quantity_end(question: str, number: Number) -> int:
+    """Return where the quantity of a number ends: behind its unit, noun or comparison."""
     end = number.full_end
     if number.form == "money":
-        rate = _RATE.match(question, end)
-        return rate.end() if rate else end
+        return _with_rate(question, end)
     if number.form == "percent":
         return end
     compared = _COMPARED.match(question, end)
@@ -116,7 +147,7 @@ def _quantity_end(question: str, number: Number) -> int:
         return end
     at = end
     first = -1
-    for word in re.findall(r"[ -][A-Za-z][A-Za-z']*", words.group()):
+    for word in _EACH_WORD.findall(words.group()):
         bare = word[1:].lower()
         if bare in _FUNCTION or "'" in bare:
             break
@@ -124,9 +155,11 @@ def _quantity_end(question: str, number: Number) -> int:
         if first < 0:
             first = at
         if _is_plural(bare):
-            return _with_of(question, at)
-    if first > 0 and (number.value in (1, 0) or abs(number.value) < 1 or question[end] == "-"):
-        return first
+            return _with_rate(question, _with_of(question, at))
+    # Without a plural only these take the next word as their noun: "1 cup", "0.5 mile", "64-ounce".
+    singular = number.value == 1 or (number.form == "digits" and 0 <= number.value < 1)
+    if first > 0 and (singular or question[end] == "-"):
+        return _with_of(question, first) if singular else first
     return end
 
 
@@ -137,49 +170,101 @@ def _is_plural(word: str) -> bool:
 
 
 def _with_of(question: str, at: int) -> int:
-    of = _OF_NOUN.match(question, at)
-    return of.end() if of and of[1] not in _FUNCTION else at
+    """Go on over "of juice" or "of chocolate milk", but never cut such a noun in half."""
+    of = _OF_NOUNS.match(question, at)
+    if of is None or of[1] in _FUNCTION:
+        return at
+    if of[2] is None or of[2] in _FUNCTION:
+        return of.end(1)
+    return of.end(2) if of[3] is None or of[3] in _FUNCTION else at
 
 
-def _clauses(question: str, numbers: Sequence[Number]) -> list[tuple[int, int]]:
+def _with_rate(question: str, at: int) -> int:
+    """Go on over "per hour", "a week", "each"."""
+    rate = _RATE.match(question, at)
+    if rate is None:
+        return at
+    if rate["after"] in _FUNCTION:
+        return rate.start("after") - 1
+    return rate.end()
+
+
+def _clauses(
+    question: str, starts: Sequence[int], numbers: Sequence[Number]
+) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
+    whole = _trim(question, 0, len(question))
     for first, last in sentences(question):
         start = first
-        for stop, resume in (*_breaks(question, first, last, numbers), (last, last)):
+        for stop, resume in (*_breaks(question, first, last, starts, numbers), (last, last)):
             clause = _trim(question, start, stop)
-            if clause is not None and clause != _trim(question, 0, len(question)):
+            if (
+                clause is not None
+                and clause != whole
+                and (start == first or not _AUXILIARY.match(question, clause[0]))
+            ):
                 found.append(clause)
             start = resume
     return found
 
 
 def _breaks(
-    question: str, first: int, last: int, numbers: Sequence[Number]
+    question: str, first: int, last: int, starts: Sequence[int], numbers: Sequence[Number]
 ) -> list[tuple[int, int]]:
+    """Return where the clauses of a sentence part: ranges of punctuation and conjunctions."""
     kept: list[tuple[int, int]] = []
     start = first
     for match in _BREAK.finditer(question, first, last):
         a, b = match.span()
-        if any(n.start < b and a < n.end for n in numbers):
-            continue
-        bare = question[a] == " " and question[a + 1 : a + 2] not in (",", ";", ":")
-        if bare and not (
-            question.count(" ", start, a) >= MIN_CLAUSE_WORDS - 1
-            and question.count(" ", b, last) >= MIN_CLAUSE_WORDS - 1
-            and not _BETWEEN.search(question, start, a)
-        ):
-            continue
-        kept.append((a, b))
-        start = b
+        before = bisect_left(starts, b) - 1
+        if before >= 0 and a < numbers[before].end:
+            continue  # inside "one hundred and five"
+        mark = match.group().strip()
+        if mark[:1] in (",", ";", ":"):
+            parts = not _joins_names(question, start, a, b)
+        else:
+            parts = _parts_clauses(question, (start, a, b, last), first, mark)
+        if parts:
+            kept.append((a, b))
+            start = b
     return kept
 
 
+def _joins_names(question: str, start: int, a: int, b: int) -> bool:
+    """Tell the comma or "and" of a list of names: "Tom, Ann and Bob"."""
+    if not question[b : b + 1].isupper():
+        return False
+    return _NAME_BEFORE.search(question, max(start, a - _LOOK_BACK), a) is not None
+
+
+def _parts_clauses(question: str, around: tuple[int, int, int, int], first: int, mark: str) -> bool:
+    """Tell whether a conjunction or question word without a comma stands between two clauses."""
+    start, a, b, last = around
+    near = max(start, a - _LOOK_BACK)
+    if not (_has_words(question, start, a) and _has_words(question, b, last)):
+        return False
+    if mark == "":
+        return bool(_CONDITION.match(question, first)) and not _ASKING.search(question, near, a)
+    if mark == "and":
+        return not (_joins_names(question, start, a, b) or _BETWEEN.search(question, near, a))
+    return mark != "but" or not _EXCEPT.search(question, near, a)
+
+
+def _has_words(question: str, start: int, end: int) -> bool:
+    """Tell whether enough words for a clause stand in a range, without reading all of it."""
+    for _ in range(MIN_CLAUSE_WORDS - 1):
+        start = question.find(" ", start, end) + 1
+        if not start:
+            return False
+    return True
+
+
 def _trim(question: str, start: int, end: int) -> tuple[int, int] | None:
-    lead = _LEAD.match(question[start : start + 24].lower())
+    """Leave the conjunctions before a clause and the punctuation behind it; None if too short."""
+    lead = _LEAD.match(question, start, end)
     if lead:
-        start += lead.end()
-    trail = _TRAIL.search(question, start, end)
-    if trail:
-        end = trail.start()
-    words = sum(1 for w in question[start:end].split(" ") if _WORD.search(w))
-    return (start, end) if words >= MIN_CLAUSE_WORDS else None
+        start = lead.end()
+    clause = question[start:end].rstrip(_TRAILING)
+    if len(_WORDS.findall(clause)) < MIN_CLAUSE_WORDS:
+        return None
+    return start, start + len(clause)

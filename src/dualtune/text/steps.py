@@ -12,11 +12,20 @@ _CLOSER = {"$$": "$$", r"\[": r"\]", r"\begin{": r"\end{"}
 _DISPLAY = re.compile(r"\$\$|\\\[|\\\]|\\begin\{|\\end\{")
 _STOP = re.compile(r"[.!?]++[\"'”’)\]*]*+(?=\s)")
 _LIST_MARK = re.compile(r"\(?(?:\d{1,3}|[A-Za-z])[.)]|[-*•]|[Ss]tep \d{1,3}[.:]")
+_WORD = re.compile(r"[^\W\d_]+")
 _LAST_WORD = re.compile(r"[^\s(\"'“‘\[]*$")
 # Words that a full stop shortens rather than ends a sentence after.
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st sr jr mt ft no nos vs e.g i.e cf approx fig eq gen col capt lt sgt rev "
-    "hon gov sen rep dept est ave blvd rd u.s u.k ca resp".split()
+    "mr mrs ms dr prof st sr jr mt vs e.g i.e cf approx gen col capt lt sgt rev hon gov sen dept "
+    "est ave blvd rd u.s u.k ca resp".split()
+)
+_BEFORE_A_NUMBER = frozenset("no nos fig figs eq eqs sec ch p pp vol".split())
+# After a single capital these start a sentence ("in Pond B. If"), and other words a name.
+_STARTERS = frozenset(
+    "a after all an and as at before both but each every find first for from he her here his how "
+    "however if in it its let next no now of on one she so since some suppose that the their then "
+    "there therefore these they this those thus to together total two we what when where which "
+    "while who with you your".split()
 )
 
 
@@ -148,8 +157,12 @@ def _ends_sentence(text: str, start: int, stop: int, after: int) -> bool:
     lowered = last.lower()
     if lowered in _ABBREVIATIONS:
         return False
-    if len(last) == 1 and last.isupper() and last != "I" and text[after].isupper():
-        return False  # an initial: "J. Smith"
+    if lowered in _BEFORE_A_NUMBER and text[after].isdigit():
+        return False
+    if len(last) == 1 and last.isupper() and last != "I":
+        following = _WORD.match(text, after)
+        if following and following.group()[0].isupper():
+            return following.group().lower() in _STARTERS
     if _LIST_MARK.fullmatch(text[start : stop + 1].strip()):
         return False
     # A small letter goes on with the sentence, except after a number: "It is 12. then 3 more".
