@@ -79,15 +79,18 @@ def draw_spans(
     stale = [0] * len(spans)
     drawn: dict[tuple[Span, ...], None] = {}
     while len(drawn) < count:
-        keys = [(n, -(rng.random() ** k)) for n, k in zip(stale, powers, strict=True)]
+        draw = rng.random
+        # A key's whole part counts overlaps with what is taken; its fraction is the lot drawn.
+        keys = [n - draw() ** k for n, k in zip(stale, powers, strict=True)]
         order = [spans[i] for i in sorted(range(len(spans)), key=keys.__getitem__)]
         found = next((s for s in _disjoint_sets(order, size) if s not in drawn), None)
         if found is None:
             break
         drawn[found] = None
-        for i, span in enumerate(spans):
-            for taken in found:
-                if taken.start < span.end and span.start < taken.end:
+        for taken in found:
+            start, end = taken.start, taken.end
+            for i, span in enumerate(spans):
+                if start < span.end and span.start < end:
                     stale[i] += 1
     return list(drawn)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from random import Random
 
 from dualtune.recipe import Ir
@@ -122,7 +123,7 @@ def maskable_spans(problem: Problem, settings: Ir) -> tuple[list[Span], Counter[
 
 
 def _content_words(text: str) -> set[str]:
-    return {_stem(w) for w in _CONTENT.findall(text.lower()) if w not in _STOP_WORDS}
+    return {_stem(word) for word in set(_CONTENT.findall(text.lower())) - _STOP_WORDS}
 
 
 def _shares_words(text: str, words: set[str]) -> bool:
@@ -130,6 +131,7 @@ def _shares_words(text: str, words: set[str]) -> bool:
     return bool(own) and len(own & words) >= MIN_SHARED_WORDS * len(own)
 
 
+@lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
     """Cut endings roughly, so that "clips" and "clip", "selling" and "sells" meet."""
     for ending in ("ing", "ed", "es", "s"):

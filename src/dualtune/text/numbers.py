@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from dualtune.text.numerals import Token, read_digits, tokens
+from dualtune.text.numerals import Token, number_words, read_digits, tokens
 
 Form = Literal["digits", "fraction", "percent", "money", "word"]
 Ratio = tuple[int, int]  # a value in lowest terms: hashes in C, unlike a Fraction
@@ -58,7 +59,15 @@ class Held(NamedTuple):
 
 
 _PERCENT = re.compile(r"\s?\\?%|[ -]per ?cent\b")
-_DIVISOR = re.compile(r"(?:[/÷]|divided by) ?\$?(\d[\d,]{0,20}(?:\.\d{1,20})?)(?<!,)")
+# What a rationale holds, by form; each starts with a set or a literal, for speed.
+_PLAIN = re.compile(
+    r"[.\d](?:(?<=\d)(?:(?<![a-z_\d].)|(?<=\dx.))(?:\d{0,2}+(?:,\d{3})++(?!\d)|\d*+)(?:\.\d++)?"
+    r"(?!(?:st|nd|rd|th)\b)|(?<=\.)(?<![\w)\].].)\d++)"
+)
+_DIVISOR = re.compile(r"(?:[/÷]|divided by) ?\$?(\d{1,3}(?:,\d{3})++(?:\.\d++)?|\d++(?:\.\d++)?)")
+_RATIO = re.compile(r"(?<![\w.,/])(\d++)/(\d++)(?![\d/]|\.\d)")
+_MIXED = re.compile(r"(?<![\w.,/])(\d{1,4}+) (\d{1,4}+)/(\d{1,4}+)(?![\d/]|\.\d)")
+_PERCENTS = re.compile(r"(?<![\w.,])(\d[\d,]*+(?:\.\d++)?)(?:\s?\\?%|[ -]per ?cent\b)")
 
 # `one` counts before a noun; after and before these words it is a pronoun.
 _PRONOUN_BEFORE = frozenset(
@@ -138,26 +147,48 @@ def held_values(text: str) -> Held:
     Returns:
         The values, to be asked with ``Held.holds``.
     """
-    ratios: set[Ratio] = set()
     lowered = _lower(text)
-    for reading in _readings(lowered):
-        value = reading.value
-        ratios.add(value.as_integer_ratio())
-        for part in reading.parts:
-            ratios.add(part.as_integer_ratio())
-        if lowered[reading.end : reading.end + 1] in _PERCENT_STARTS and _PERCENT.match(
-            lowered, reading.end
-        ):
-            ratios.add((value / 100).as_integer_ratio())
-    for digits in _DIVISOR.findall(lowered):
-        divisor = read_digits(digits)
-        if divisor:
-            n, d = divisor.as_integer_ratio()
-            ratios.update(((n, d), (d, n)))
+    ratios: set[Ratio] = set()
+    for digits in set(_PLAIN.findall(lowered)):
+        ratios.update(_ratios(digits, False))
+    for digits in set(_DIVISOR.findall(lowered)):
+        ratios.update(_ratios(digits, True))
+    if "/" in lowered:
+        for top, bottom in set(_RATIO.findall(lowered)):
+            ratios.update(_quotient(top, bottom))
+        for whole, top, bottom in _MIXED.findall(lowered):
+            for n, d in _quotient(top, bottom):
+                ratios.add((Fraction(whole) + Fraction(n, d)).as_integer_ratio())
+    if "%" in lowered or "per" in lowered:
+        for digits in set(_PERCENTS.findall(lowered)):
+            ratios.update(_quotient(digits, "100"))
+    # Number words, and forms that are rarer still, take the full reading.
+    if not lowered.isascii() or "\\" in lowered or number_words(lowered):
+        for reading in _readings(lowered):
+            value = reading.value
+            ratios.add(value.as_integer_ratio())
+            ratios.update([part.as_integer_ratio() for part in reading.parts])
+            if _PERCENT.match(lowered, reading.end):
+                ratios.add((value / 100).as_integer_ratio())
     return Held(frozenset(ratios))
 
 
-_PERCENT_STARTS = frozenset(" %\\-")
+@lru_cache(maxsize=65536)
+def _ratios(digits: str, divides: bool) -> tuple[Ratio, ...]:
+    """Read a numeral, with its reciprocal where it divides."""
+    value = read_digits(digits)
+    if value is None:
+        return ()
+    n, d = value.as_integer_ratio()
+    return ((n, d), (d, n)) if divides and n else ((n, d),)
+
+
+@lru_cache(maxsize=65536)
+def _quotient(top: str, bottom: str) -> tuple[Ratio, ...]:
+    above, below = read_digits(top), read_digits(bottom)
+    if above is None or not below:
+        return ()
+    return ((above / below).as_integer_ratio(),)
 
 
 def _lower(text: str) -> str:
@@ -356,6 +387,7 @@ def _finish(text: str, lowered: str, reading: _Reading) -> Number:
     return Number(start, end, text[start:end], value, form, full_start, full_end, parts)
 
 
+_PERCENT_STARTS = frozenset(" %\\-")
 _CURRENCY = frozenset("$€£¥₹")
 
 

@@ -73,30 +73,34 @@ _WORDS = (
     | _table("times", _TIMES)
 )
 
+_VOCABULARY = frozenset(_WORDS)
+
 _VULGAR = {
     c: Fraction(unicodedata.numeric(c)).limit_denominator(100)
     for c in map(chr, (*range(0xBC, 0xBF), *range(0x2150, 0x215F)))
 }
 _ANY_VULGAR = "".join(_VULGAR)
 
-# All quantifiers over long runs are possessive, so that no input costs more than linear time.
-_TOKEN = re.compile(
+# The pattern starts with a set of characters, which the engine searches for quickly, and looks
+# behind from there. Quantifiers over long runs are possessive: no input costs more than linear
+# time. The empty groups mark where the first numeral ends and which form it has.
+_NUMERAL = re.compile(
     rf"""(?x)
-    (?<![A-Za-z_\d])
-    (?: (?P<whole>(?:\d{{1,3}}(?:,\d{{3}})++(?!\d)|\d++)(?:\.\d++)?)
-        (?!(?:st|nd|rd|th)\b)                          # ordinals are no numbers
+    [.\d\\{_ANY_VULGAR}]
+    (?: (?<=\d)(?:(?<![a-z_\d].)|(?<=\dx.))          # not in a word, but in 4x12
+        (?:\d{{0,2}}+(?:,\d{{3}})++(?!\d)|\d*+)(?:\.\d++)?(?P<whole>)
+        (?!(?:st|nd|rd|th)\b)                        # ordinals are no numbers
         (?: /(?P<den>\d++)(?![\d/]|\.\d)
           | [ ](?P<mixed_num>\d{{1,4}}+)/(?P<mixed_den>\d{{1,4}}+)(?![\d/]|\.\d)
           | [ ]?(?P<vulgar>[{_ANY_VULGAR}])
         )?
-      | (?<![\w)\].])(?P<tail>\.\d++)
-      | (?P<alone>[{_ANY_VULGAR}])
-      | \\[dt]?frac\{{(?P<frac_num>\d++)\}}\{{(?P<frac_den>\d++)\}}
-      | (?P<word>{"|".join(sorted(_WORDS, key=len, reverse=True))})(?![A-Za-z])
+      | (?<=\.)(?<![\w)\].].)\d++(?P<tail>)          # .5
+      | (?<=[{_ANY_VULGAR}])(?P<alone>)
+      | (?<=\\)[dt]?frac\{{(?P<frac_num>\d++)\}}\{{(?P<frac_den>\d++)\}}
     )
-    | (?<=\dx)(?P<factor>\d++(?:\.\d++)?)              # 4x12
     """
 )
+_LETTERS = re.compile(r"[a-z]++")
 
 
 def tokens(lowered: str) -> list[Token]:
@@ -109,19 +113,26 @@ def tokens(lowered: str) -> list[Token]:
         The tokens in order.
     """
     found: list[Token] = []
-    for match in _TOKEN.finditer(lowered):
+    for match in _NUMERAL.finditer(lowered):
         group = match.lastgroup
-        start, end = match.span()
-        if group == "whole" or group == "tail" or group == "factor":
-            value = read_digits(match[group])
+        if group == "whole" or group == "tail":
+            start, end = match.span()
+            value = read_digits(lowered[start:end])
             if value is not None:
                 found.append(Token(start, end, "digits", value))
-        elif group == "word":
-            kind, value = _WORDS[match["word"]]
-            found.append(Token(start, end, kind, value))
         else:
             found.extend(_fractions(match))
+    present = number_words(lowered)
+    if present:
+        for word in present:
+            found.extend(_occurrences(lowered, word))
+        found.sort()
     return found
+
+
+def number_words(lowered: str) -> frozenset[str]:
+    """Return the number words that stand in a text in small letters."""
+    return _VOCABULARY.intersection(_LETTERS.findall(lowered))
 
 
 @lru_cache(maxsize=65536)
@@ -133,14 +144,31 @@ def read_digits(text: str) -> Fraction | None:
     return Fraction(text.replace(",", "")) if len(text) <= MAX_DIGITS else None
 
 
+def _occurrences(lowered: str, word: str) -> list[Token]:
+    """Find a word where no letter or digit is beside it: seeking beats one long alternation."""
+    kind, value = _WORDS[word]
+    found = []
+    start = lowered.find(word)
+    while start >= 0:
+        end = start + len(word)
+        before, after = lowered[start - 1 : start], lowered[end : end + 1]
+        if not (before.isascii() and (before.isalnum() or before == "_")) and not (
+            after.isascii() and after.isalpha()
+        ):
+            found.append(Token(start, end, kind, value))
+        start = lowered.find(word, end)
+    return found
+
+
 def _fractions(match: re.Match[str]) -> list[Token]:
     """Read a match with a fraction; what looks like one and is none gives its numerals."""
     start, end = match.span()
-    if match["alone"]:
-        return [Token(start, end, "fraction", _VULGAR[match["alone"]])]
+    if match["alone"] is not None:
+        return [Token(start, end, "fraction", _VULGAR[match.group()])]
     if match["frac_num"]:
-        return _over(start, end, match, "frac_num", "frac_den")
-    whole = read_digits(match["whole"])
+        return _over(start, end, match["frac_num"], match["frac_den"])
+    numeral = match.string[start : match.end("whole")]
+    whole = read_digits(numeral)
     if whole is None:
         return []
     plain = Token(start, match.end("whole"), "digits", whole)
@@ -151,16 +179,16 @@ def _fractions(match: re.Match[str]) -> list[Token]:
         if match.string[start - 1 : start] == "/":  # 12/4/2 is a chain of divisions
             bottom = read_digits(match["den"])
             return [plain] + ([Token(match.start("den"), end, "digits", bottom)] if bottom else [])
-        return _over(start, end, match, "whole", "den") or [plain]
-    second = _over(match.start("mixed_num"), end, match, "mixed_num", "mixed_den")
+        return _over(start, end, numeral, match["den"]) or [plain]
+    second = _over(match.start("mixed_num"), end, match["mixed_num"], match["mixed_den"])
     if second and second[0].value < 1:
         part = second[0].value
         return [Token(start, end, "fraction", whole + part, (whole, part))]
     return [plain, *second]
 
 
-def _over(start: int, end: int, match: re.Match[str], top: str, bottom: str) -> list[Token]:
-    above, below = read_digits(match[top]), read_digits(match[bottom])
+def _over(start: int, end: int, top: str, bottom: str) -> list[Token]:
+    above, below = read_digits(top), read_digits(bottom)
     if above is None or not below:
         return []
     return [Token(start, end, "fraction", above / below, (above, 1 / below))]

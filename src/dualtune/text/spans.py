@@ -13,13 +13,17 @@ from dualtune.text.steps import sentences
 MIN_CLAUSE_WORDS = 3
 _LOOK_BACK = 40  # characters before a conjunction that tell what it joins
 
-# A number behind one of these is a name: "Grade 5", "Room 12". Capitalised only: "Day 2".
-_LABEL = re.compile(
-    r"(?:\b(?i:grade|room|route|chapter|flight|highway|apartment|apt\.?|figure|question|problem"
-    r"|exercise|interstate|channel)|\b(?:Day|Week|Month|Level|Phase|Stage|Round|Step|Team|Group"
-    r"|Class|Box|Bag|Part|Section|Size|Track|Lane|Gate|Building|Unit|Type|Number|No\.|Lot|Page|Night|Weeks|Days"
-    r"|Street|Avenue|Train|Bus|Year|Option|Version|Model|Apollo|Player|Machine|Tank|Store|Shop"
-    r"|House|Person|School|District|Volume|Book|Season|Episode|Test|Quiz|Game)|#) ?\Z"
+# A number behind one of these is a name, not a quantity: "Grade 5", "Room 12",
+_LABELS = frozenset(
+    "grade room route chapter flight highway apartment apt apt. figure question problem exercise "
+    "interstate channel #".split()
+)
+# and behind one of these where it has a capital: "Day 2".
+_CAPITAL_LABELS = frozenset(
+    "Day Days Night Week Weeks Month Level Phase Stage Round Step Team Group Class Box Bag Part "
+    "Section Size Track Lane Gate Building Unit Type Number No. Lot Page Street Avenue Train Bus "
+    "Year Option Version Model Apollo Player Machine Tank Store Shop House Person School District "
+    "Volume Book Season Episode Test Quiz Game".split()
 )
 _TIME = re.compile(r"\d{1,2}:\d{2}(?!\d)")
 _HALF_OF_A_GAME = re.compile(r"\b(?:first|second|other|better|1st|2nd) \Z")
@@ -127,9 +131,14 @@ def _is_name(question: str, number: Number) -> bool:
             if match.start() < end and start < match.end():
                 return True
     before = question[max(start - 12, 0) : start]
-    if number.text.lower() == "half" and _HALF_OF_A_GAME.search(before):
+    if number.form == "word" and number.text.lower() == "half" and _HALF_OF_A_GAME.search(before):
         return True
-    return number.form == "digits" and _LABEL.search(before) is not None
+    if number.form != "digits" or not start:
+        return False
+    if question[start - 1] == "#":
+        return True
+    word = before.rstrip().rsplit(" ", 1)[-1]
+    return word in _CAPITAL_LABELS or word.lower() in _LABELS
 
 
 def _quantity_end(question: str, number: Number) -> int:
