@@ -53,7 +53,7 @@ def render_report(run: Path) -> str:
     """
     environment = _environment()
     files = collect(run)
-    lengths = samples.measure_lengths(files.instances, model=run / "model")
+    lengths = samples.measure_lengths(files.instances, trained=files.train)
     figures = {
         "loss": charts.loss_charts(files.log, notes=not files.train),
         "length": charts.length_charts(lengths) if lengths else [],
@@ -214,15 +214,27 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
 def _stages(files: RunFiles) -> list[dict[str, Any]]:
     known = files.manifest.get("stages") or {}
     extra = [name for name in known if name not in wording.STAGES and name != "report"]
-    return [
-        {
-            "title": wording.STAGES.get(name, name.replace("_", " ").capitalize()),
-            "done": name in known,
-            "seconds": (known.get(name) or {}).get("seconds"),
-            "finished": _finished((known.get(name) or {}).get("finished")),
-        }
-        for name in [*wording.STAGES, *extra]
-    ]
+    table = []
+    for name in [*wording.STAGES, *extra]:
+        stage = known.get(name) or {}
+        # A stage that was run by its own command may stand in its own file alone.
+        seconds = stage.get("seconds", _seconds(files, name))
+        table.append(
+            {
+                "title": wording.STAGES.get(name, name.replace("_", " ").capitalize()),
+                "done": bool(stage) or seconds is not None,
+                "seconds": seconds,
+                "finished": _finished(stage.get("finished")),
+            }
+        )
+    return table
+
+
+def _seconds(files: RunFiles, stage: str) -> float | None:
+    if stage in ("build", "train"):
+        return (files.build if stage == "build" else files.train).get("seconds")
+    results = files.evaluation.get(stage.removeprefix("eval_"), {})
+    return sum(r.get("seconds") or 0 for r in results.values()) if results else None
 
 
 def _finished(when: Any) -> str:
@@ -282,6 +294,7 @@ def _counts(files: RunFiles) -> dict[str, Any]:
         "skipped": causes("masks_skipped", build),
         "dropped": causes("dropped", train),
         "rejected_rows": build.get("rejected_rows", 0),
+        "built": sum((build.get("instances") or {}).values()),
         "ratio": total / distinct if total and distinct else None,
         "tasks": [
             {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dualtune.errors import BadInput
 from dualtune.records import TASK_NAMES
@@ -21,19 +21,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Lengths of the training instances.
+    """Lengths of training instances of the first epoch.
 
     Attributes:
-        unit: ``tokens`` where the run folder holds the model's tokenizer, else ``characters``.
+        unit: ``tokens`` as the model read them, or ``characters`` before it was tuned.
         by_task: Task to the length of each instance counted, prompt and target together.
-        counted: How many instances were counted.
-        complete: Whether that is all of them.
     """
 
-    unit: str
+    unit: Literal["tokens", "characters"]
     by_task: dict[str, list[int]]
-    counted: int
-    complete: bool
+
+    @property
+    def counted(self) -> int:
+        """How many instances were counted."""
+        return sum(len(values) for values in self.by_task.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +45,29 @@ class Sample:
     instances: tuple[Row, ...]
 
 
-def measure_lengths(instances: Path, *, model: Path) -> Lengths | None:
-    """Measure the instances of a Parquet file.
+def measure_lengths(instances: Path, *, trained: Mapping[str, Any]) -> Lengths | None:
+    """Return how long the training instances are.
 
     Args:
-        instances: The Parquet file of Instances.
-        model: The tuned model's folder, whose tokenizer counts; it may be missing.
+        instances: The Parquet file of Instances; it may be missing.
+        trained: ``train.json``, whose ``lengths`` are the tokens of each instance by task.
 
     Returns:
-        The lengths of prompt and target text, without what the chat template adds; None where
-        the file is missing or empty.
+        Tokens as the trainer counted them, else characters of prompt and target text; None where
+        there are neither.
     """
+    tokens = {task: values for task, values in (trained.get("lengths") or {}).items() if values}
+    if tokens:
+        return Lengths("tokens", tokens)
     if not instances.is_file():
         return None
-    size, unit = _measure(model)
-    by_task: dict[str, list[int]] = {task: [] for task in TASK_NAMES}
-    total, counted = _row_count(instances), 0
+    found: dict[str, list[int]] = {task: [] for task in TASK_NAMES}
     for rows in _batches(instances, ["task", "prompt", "target"], limit=LENGTH_ROWS):
-        texts = ["\n".join([*(m["content"] for m in r["prompt"]), r["target"]]) for r in rows]
-        for row, length in zip(rows, size(texts), strict=True):
-            by_task.setdefault(row["task"], []).append(length)
-        counted += len(rows)
-    if not counted:
-        return None
-    return Lengths(unit, {t: v for t, v in by_task.items() if v}, counted, counted == total)
+        for row in rows:
+            size = sum(len(turn["content"]) for turn in row["prompt"]) + len(row["target"])
+            found[row["task"]].append(size)
+    characters = {task: values for task, values in found.items() if values}
+    return Lengths("characters", characters) if characters else None
 
 
 def sample_problems(instances: Path, *, problems: int = 2) -> tuple[Sample, ...]:
@@ -104,24 +104,6 @@ def _readability(rows: Sequence[Row]) -> tuple[int, int, float]:
     solve = next((row["target"] for row in rows if row["task"] == "solve"), rows[0]["target"])
     lines, size = solve.count("\n") + 1, sum(len(row["target"]) for row in rows)
     return -len(tasks), abs(lines - 4), abs(size - 400)
-
-
-def _measure(model: Path) -> tuple[Callable[[Sequence[str]], list[int]], str]:
-    file = model / "tokenizer.json"
-    if not file.is_file():
-        return (lambda texts: [len(text) for text in texts]), "characters"
-    # The tokenizer alone, from its one file: transformers would take seconds to import.
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-
-    def size(texts: Sequence[str]) -> list[int]:
-        encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [len(one.ids) for one in encoded]
-
-    return size, "tokens"
 
 
 def _row_count(path: Path) -> int:

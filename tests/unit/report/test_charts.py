@@ -42,7 +42,7 @@ def test_running_mean_is_weighted_by_label_tokens() -> None:
 
 def test_length_bars_hold_every_instance_once() -> None:
     values = [0, 1, 23, 24, 25, 479, 480]
-    (chart,) = charts.length_charts(Lengths("tokens", {"solve": values}, len(values), True))
+    (chart,) = charts.length_charts(Lengths("tokens", {"solve": values}))
     assert sum(chart.figure["data"][0]["y"]) == len(values)
     assert "longest 480" in chart.note
 

@@ -123,6 +123,14 @@ def test_a_run_folder_with_nothing_but_a_manifest(tmp_path: Path) -> None:
     assert "Nothing has been built or tuned in this run yet." in render_report(tmp_path)
 
 
+def test_a_stage_run_by_its_own_command_is_not_called_missing(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    text = render_report(tmp_path)
+    assert "not run" not in text
+    assert re.search(r"<td>Tune</td><td class=\"n\">57.min 47.s</td>", text)
+
+
 def test_half_a_character_in_an_output_does_not_stop_the_report(tmp_path: Path) -> None:
     write_run(tmp_path, stages=("tuned",))
     path = tmp_path / "eval/tuned/gsm8k.cot.jsonl"

@@ -10,30 +10,21 @@ from dualtune.report.samples import measure_lengths, sample_problems
 from .fake_run import story
 
 
-def test_lengths_are_of_prompt_and_target(full_run: Path) -> None:
-    lengths = measure_lengths(full_run / "instances/train.parquet", model=full_run / "model")
+def test_lengths_are_the_tokens_that_the_trainer_counted(full_run: Path) -> None:
+    trained = {"lengths": {"solve": [120, 90], "irsp": [], "ir": [200]}}
+    lengths = measure_lengths(full_run / "instances/train.parquet", trained=trained)
     assert lengths is not None
-    assert (lengths.unit, lengths.counted, lengths.complete) == ("characters", 900, True)
+    assert (lengths.unit, lengths.counted) == ("tokens", 3)
+    assert lengths.by_task == {"solve": [120, 90], "ir": [200]}
+
+
+def test_before_tuning_lengths_are_characters_of_prompt_and_target(full_run: Path) -> None:
+    lengths = measure_lengths(full_run / "instances/train.parquet", trained={})
+    assert lengths is not None
+    assert (lengths.unit, lengths.counted) == ("characters", 900)
     question, rationale, answer = story(0)
-    solve = len(question) + 1 + len(f"{rationale}\nThe answer is {answer}")
+    solve = len(question) + len(f"{rationale}\nThe answer is {answer}")
     assert lengths.by_task["solve"][0] == solve
-
-
-def test_lengths_are_in_tokens_where_the_run_holds_a_tokenizer(
-    full_run: Path, tmp_path: Path
-) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    lengths = measure_lengths(full_run / "instances/train.parquet", model=tmp_path)
-    assert lengths is not None
-    assert lengths.unit == "tokens"
-    question, rationale, answer = story(0)
-    assert lengths.by_task["solve"][0] == len(
-        f"{question} {rationale} The answer is {answer}".split()
-    )
 
 
 def test_sample_problems_bring_all_their_instances(full_run: Path) -> None:
@@ -46,7 +37,7 @@ def test_sample_problems_bring_all_their_instances(full_run: Path) -> None:
 
 def test_no_file_is_no_sample_and_a_broken_one_is_told(tmp_path: Path) -> None:
     assert sample_problems(tmp_path / "train.parquet") == ()
-    assert measure_lengths(tmp_path / "train.parquet", model=tmp_path) is None
+    assert measure_lengths(tmp_path / "train.parquet", trained={}) is None
     (tmp_path / "train.parquet").write_bytes(b"PAR1 cut off")
     with pytest.raises(BadInput, match="not a Parquet file"):
         sample_problems(tmp_path / "train.parquet")
