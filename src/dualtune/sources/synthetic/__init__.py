@@ -1,0 +1,12 @@
+"""The generator of grade-school word problems with exact rationales."""
+
+from dualtune.sources.synthetic.generate import (
+    HELD_OUT_TYPES,
+    SPLITS,
+    TRAIN_TYPES,
+    Row,
+    draw_row,
+    generate,
+)
+
+__all__ = ["HELD_OUT_TYPES", "SPLITS", "TRAIN_TYPES", "Row", "draw_row", "generate"]
