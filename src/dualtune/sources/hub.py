@@ -27,8 +27,12 @@ def read_hub(source: Source) -> Iterator[Row]:
     """
     # Imported here: it takes a second, and most runs read a file.
     import datasets
+    from huggingface_hub.errors import HfHubHTTPError
 
     assert source.hub is not None
+    # The bases hold the error class of the HTTP library that the hub's client stands on.
+    http = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
+    unreachable: tuple[type[Exception], ...] = (OSError, *http)
     number = 0
     try:
         rows = _load(datasets, source)
@@ -42,13 +46,13 @@ def read_hub(source: Source) -> Iterator[Row]:
         ) from error
     except FileNotFoundError as error:
         raise BadInput(f"data set {source.hub!r}: {_first_line(error)}") from error
-    except (ValueError, datasets.exceptions.DatasetsError) as error:
-        # datasets names the splits or configurations that are there.
+    except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        # datasets names the splits or configurations that are there, or what it cannot read.
         raise BadInput(
             f"data set {source.hub!r} (split {source.split!r}, name {source.name!r}): "
             f"{_first_line(error)} Set data.train.split and data.train.name."
         ) from error
-    except OSError as error:
+    except unreachable as error:
         raise BadInput(_unreachable(source, number, error)) from error
 
 
@@ -56,7 +60,7 @@ def _load(datasets: Any, source: Source) -> Any:
     return datasets.load_dataset(source.hub, source.name, split=source.split, streaming=True)
 
 
-def _unreachable(source: Source, number: int, error: OSError) -> str:
+def _unreachable(source: Source, number: int, error: Exception) -> str:
     after = f" after row {number}" if number else ""
     return (
         f"cannot read data set {source.hub!r} from the Hugging Face hub{after}: "

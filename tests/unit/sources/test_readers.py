@@ -23,6 +23,14 @@ def write(path: Path, rows: list[Any]) -> Path:
     return path
 
 
+def http_error(message: str) -> Exception:
+    """Return an error as the hub's client raises it where the transport fails."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    error: Exception = HfHubHTTPError.__bases__[0](message)
+    return error
+
+
 def problems(source: Source) -> list[Problem]:
     return [item for item in read(source) if isinstance(item, Problem)]
 
@@ -126,7 +134,9 @@ def test_hub_bad_rows_are_numbered(tmp_path: Path) -> None:
     [
         (ConnectionError("Couldn't reach 'a/b' on the Hub"), "Check the network"),
         (TimeoutError(), "TimeoutError. Check the network"),
+        (http_error("timed out"), "timed out. Check the network"),
         (ValueError("Config name is missing."), "data.train.name"),
+        (RuntimeError("Dataset scripts are no longer supported"), "scripts are no longer"),
     ],
 )
 def test_hub_that_fails_says_what_to_do(
