@@ -7,6 +7,7 @@ from dualtune.sources.synthetic.generate import (
     Row,
     draw_row,
     generate,
+    sample_text,
 )
 
-__all__ = ["HELD_OUT_TYPES", "SPLITS", "TRAIN_TYPES", "Row", "draw_row", "generate"]
+__all__ = ["HELD_OUT_TYPES", "SPLITS", "TRAIN_TYPES", "Row", "draw_row", "generate", "sample_text"]

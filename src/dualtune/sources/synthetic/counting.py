@@ -215,7 +215,7 @@ def groups(s: Scene, depth: int) -> None:
         s.say(f"How many {noun} are left over?", f"How many {noun} do not fill a {box.one}?")
     elif s.chance(0.5):
         s.say(f"How many {box} does {who} need for all of them?")
-        s.step(f"One more {box.one} takes the rest: {boxes} + 1 = {boxes + 1} {box}.")
+        s.step(f"One more {box.one} takes the {over} left over: {boxes} + 1 = {boxes + 1} {box}.")
     else:
         s.say(f"How many more {noun} does {who} need to fill the last {box.one}?")
         s.step(f"To fill it, {who.he} needs {size} - {over} = {size - over} more.")
@@ -293,7 +293,7 @@ def _swaps(s: Scene, a: Person, b: Person, noun: Noun, depth: int) -> None:
     left = depth
     while left:
         opener = s.then() + " " if left < depth else ""
-        k = s.between(2, 9)
+        k = s.between(2, min(9, amount - 3))
         if left > 1 and s.chance(0.6):
             j = s.between(2, 12)
             s.say(
@@ -305,7 +305,7 @@ def _swaps(s: Scene, a: Person, b: Person, noun: Noun, depth: int) -> None:
             amount += j - k
             left -= 2
             continue
-        if amount > k + 2 and s.chance(0.5):
+        if amount > 8 and s.chance(0.5):
             s.say(f"{opener}{a} gives {k} {noun} to {b}.", f"{opener}{a} hands {b} {k} {noun}.")
             s.step(f"{a} keeps {amount} - {k} = {noun.of(amount - k)}.")
             amount -= k

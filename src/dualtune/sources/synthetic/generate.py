@@ -17,6 +17,7 @@ in no other split either. ``test``, ``ood_types`` and ``ood_depth`` differ by ty
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,24 @@ def generate(split: str, *, count: int, seed: int = 0) -> Iterator[Problem]:
         yield draw_row(split, index, seed=seed).problem
 
 
+def sample_text(rows: int = 500) -> str:
+    """Return the packaged sample, ``sample.jsonl``: the first training rows of seed 0.
+
+    ``python -m dualtune.sources.synthetic > src/dualtune/sources/sample.jsonl`` writes it anew.
+
+    Args:
+        rows: How many.
+
+    Returns:
+        JSON lines ``{id, question, rationale, answer}``.
+    """
+    lines = (
+        {"id": p.id, "question": p.question, "rationale": p.rationale, "answer": p.answer}
+        for p in generate("train", count=rows)
+    )
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
 def draw_row(split: str, index: int, *, seed: int = 0) -> Row:
     """Draw the row at an index of a split, with its story type and depth.
 
@@ -176,13 +195,9 @@ def _put_aside(scene: Scene, story: str) -> bool:
     if not free:
         return False
     number = scene.pick(free)
-    if (
-        scene.met
-        and story != "ages"
-        and scene.met[0].name == scene.said[0].split()[0].strip(",.'s")
-    ):
-        text = scene.pick(_ABOUT_PERSON).format(name=scene.met[0], n=number)
-        scene.said.insert(0, text)
+    name = scene.met[0].name if scene.met and story != "ages" else ""
+    if name and scene.said[0].startswith((f"{name} ", f"{name}'s ")):
+        scene.said.insert(0, scene.pick(_ABOUT_PERSON).format(name=name, n=number))
     else:
         scene.said.insert(len(scene.said) - 1, scene.pick(_ABOUT_DAY).format(n=number))
     return True

@@ -51,7 +51,7 @@ def _wanted_average(
     mean, need, first = total // days, values[-1], values[0]
     s.say(f"On the first {days - 1} days, {who} {does} {_and(known)} {noun}.")
     s.say(f"{who.he} wants an average of {mean} over {days} days.")
-    s.step(f"So far that is {' + '.join(map(str, known))} = {sum(known)} {noun}.")
+    s.step(f"The first {days - 1} days bring {' + '.join(map(str, known))} = {sum(known)} {noun}.")
     s.step(f"An average of {mean} over {days} days takes {days} * {mean} = {total} {noun}.")
     s.step(f"The last day must bring {total} - {sum(known)} = {noun.of(need)}.")
     if not compare:
@@ -105,6 +105,8 @@ def legs_and_wheels(s: Scene, depth: int) -> None:
         s.step(f"They have {n - gone} * {k} = {(n - gone) * k} {parts}.")
         return
     kinds = s.sample(owners, {1: 1, 3: 2, 4: 3}[depth])
+    while len(kinds) > 1 and kinds[0][1] == kinds[1][1]:
+        kinds = s.sample(owners, len(kinds))
     herd = [(noun, k, s.between(3, 15)) for noun, k in kinds]
     if depth == 3 and s.chance(0.5):
         _unknown_owners(s, who, parts, place, herd)
@@ -173,7 +175,8 @@ def patterns(s: Scene, depth: int) -> None:
         s.say(f"How many {noun} does the {nth} have?", f"How many {noun} are in the {nth}?")
         return
     s.say(f"How many {noun} do the first {rows} {row}s have together?")
-    s.step(f"Together they have {' + '.join(map(str, counts))} = {sum(counts)} {noun}.")
+    line = f"{' + '.join(map(str, counts))} = {sum(counts)} {noun}"
+    s.step(f"The first {rows} {row}s have {line}.", f"All {rows} {row}s together have {line}.")
 
 
 _WISHES = ("bike", "guitar", "tablet", "camera", "skateboard", "telescope", "keyboard", "tent")

@@ -23,10 +23,11 @@ _WAYS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("jogs", "jog", (7, 8, 9, 10, 11)),
     ("cycles", "cycle", (10, 12, 14, 15, 16, 18, 20, 22)),
     ("drives", "drive", (40, 45, 50, 55, 60, 65, 70, 80)),
-    ("rides a horse", "ride", (8, 9, 10, 11, 12, 13, 14)),
+    ("rides", "ride", (8, 9, 10, 11, 12, 13, 14)),
     ("paddles", "paddle", (4, 5, 6, 7)),
 )
 _TIMES: tuple[Value, ...] = (1, 2, 2, 3, 3, 4, 1 + HALF, 2 + HALF, 3 + HALF)
+_ONE_WAY: tuple[Value, ...] = (HALF, 1, 1 + HALF, 2)
 _LEGS = ("first", "second", "third")
 _OPENERS = ("", "Then", "After that")
 
@@ -73,7 +74,7 @@ def _there_and_back(
     s: Scene, who: Person, unit: Noun, does: str, do: str, *, speed: int, days: bool
 ) -> None:
     """There and back (two steps), on several days (three)."""
-    time = s.pick(_TIMES)
+    time = s.pick(_ONE_WAY)
     way = speed * time
     place = s.pick(("the lake", "a friend's house", "the next town", "the beach", "a farm"))
     s.say(f"{who} {does} to {place} at {speed} {unit} per hour.")
@@ -234,7 +235,7 @@ def _cover(s: Scene, free: int, steps: int, what: str, floor: str, unit: str) ->
     s.say(f"{who.his} budget is {usd(budget)}.", f"{who} has {usd(budget)}.")
     s.say("How much money is left?", f"How many dollars does {who} have left?")
     s.step(
-        f"{usd(budget)} - {usd(cost)} = {usd(budget - cost)} is left.",
+        f"{who} has {usd(budget)} - {usd(cost)} = {usd(budget - cost)} left.",
         f"That leaves {usd(budget)} - {usd(cost)} = {usd(budget - cost)}.",
     )
 

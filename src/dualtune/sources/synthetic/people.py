@@ -130,7 +130,10 @@ def work(s: Scene, depth: int) -> None:
         total = (r1 + r2) * time
         s.say(f"How many hours do they need together for {total} {noun}?")
         s.step(f"Together they {do} {r1} + {r2} = {r1 + r2} {noun} per hour.")
-        s.step(f"They need {total} / {r1 + r2} = {HOUR.of(time)}.")
+        s.step(
+            f"For {total} {noun} they need {total} / {r1 + r2} = {HOUR.of(time)}.",
+            f"They need {total} / {r1 + r2} = {HOUR.of(time)}.",
+        )
         return
     alone, together = s.between(2, 5), depth > 3
     first = r1 * alone
@@ -143,10 +146,15 @@ def work(s: Scene, depth: int) -> None:
         f"{a} {does} {r1} * {alone} = {first} {noun} alone.",
         f"Alone, {a} {does} {r1} * {alone} = {first} {noun}.",
     )
-    s.step(f"That leaves {total} - {first} = {rate * time} {noun}.")
+    s.step(
+        f"That leaves {total} - {first} = {rate * time} {noun}.",
+        f"Then {total} - {first} = {rate * time} {noun} are left.",
+    )
     if together:
         s.step(f"Together they {do} {r1} + {r2} = {rate} {noun} per hour.")
-    s.step(f"The rest takes {rate * time} / {rate} = {HOUR.of(time)}.")
+    line = f"{rate * time} / {rate} = {HOUR.of(time)}"
+    need = "they need" if together else f"{b} needs"
+    s.step(f"The rest takes {line}.", f"For the rest, {need} {line}.")
     if depth < 5:
         s.say(
             "How many hours does the rest take?",
