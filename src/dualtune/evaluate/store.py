@@ -1,0 +1,164 @@
+"""Generations on disk: kept as they come, never made twice, never taken for another model's."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from dualtune.errors import DualtuneError
+
+log = logging.getLogger(__name__)
+
+
+class Row(TypedDict):
+    """One line of ``eval/<model>/<benchmark>.<mode>.jsonl``."""
+
+    id: str
+    question: str
+    prompt: str
+    outputs: list[str]
+    truncated: list[bool]
+    gold: str
+    reference: str
+    extracted: str | None
+    status: str
+    strict: bool
+
+
+class Generations:
+    """The generations of one model on one benchmark.
+
+    Beside the rows stands a small file with the fingerprint of what made them (weights, settings)
+    and the seconds spent. A row counts as done where the fingerprint and its own prompt agree.
+    """
+
+    def __init__(self, file: Path, fingerprint: str) -> None:
+        """Read what is there.
+
+        Args:
+            file: The JSON Lines file; made when rows are added.
+            fingerprint: Of everything but the prompt that decides an output.
+        """
+        self.file = file
+        self.fingerprint = fingerprint
+        self.seconds = 0.0
+        self.rows: dict[str, Row] = {}
+        self._state = file.with_suffix(".state.json")
+        self._read()
+
+    def done(self, row_id: str, prompt: str) -> Row | None:
+        """Return the row of an id if it was generated from this prompt."""
+        row = self.rows.get(row_id)
+        return row if row is not None and row["prompt"] == prompt else None
+
+    def add(self, rows: Sequence[Row], *, seconds: float) -> None:
+        """Append rows, on disk before this returns.
+
+        Raises:
+            DualtuneError: If they cannot be written.
+        """
+        self.seconds += seconds
+        self.rows.update((row["id"], row) for row in rows)
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            # The state first: rows without it would be taken for another model's.
+            self._write_state()
+            with self.file.open("ab") as stream:
+                stream.write(_lines(rows))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise write_error(self.file, error) from error
+
+    def finish(self, rows: Sequence[Row]) -> None:
+        """Write the rows of the benchmark in its order, in place of those in order of making.
+
+        Rows of other ids (of a larger limit, evaluated before) stay behind them.
+
+        Raises:
+            DualtuneError: If they cannot be written.
+        """
+        ids = {row["id"] for row in rows}
+        others = [row for row_id, row in self.rows.items() if row_id not in ids]
+        write_atomically(self.file, _lines([*rows, *others]))
+
+    def _read(self) -> None:
+        try:
+            state = json.loads(self._state.read_text(encoding="utf-8"))
+            lines = self.file.read_bytes().splitlines(keepends=True)
+        except (FileNotFoundError, json.JSONDecodeError):
+            state, lines = {}, []
+        if state.get("fingerprint") != self.fingerprint:
+            self._set_aside()
+            return
+        self.seconds = float(state["seconds"])
+        whole = 0
+        for line in lines:
+            try:
+                row: Row = json.loads(line)
+            except json.JSONDecodeError:
+                break
+            if not line.endswith(b"\n"):
+                break
+            self.rows[row["id"]] = row
+            whole += len(line)
+        if whole < sum(map(len, lines)):
+            # A kill while writing: the torn rest would spoil the line that comes after it.
+            log.warning("%s: dropping an unfinished last row", self.file)
+            with self.file.open("rb+") as stream:
+                stream.truncate(whole)
+
+    def _set_aside(self) -> None:
+        if not self.file.exists():
+            return
+        old = self.file.with_suffix(".jsonl.old")
+        log.warning(
+            "%s holds generations of another model or other settings: they are kept as %s, and "
+            "this model's are made anew",
+            self.file,
+            old.name,
+        )
+        self.file.replace(old)
+        self._state.unlink(missing_ok=True)
+
+    def _write_state(self) -> None:
+        state = {"fingerprint": self.fingerprint, "seconds": round(self.seconds, 3)}
+        write_atomically(self._state, json.dumps(state).encode() + b"\n")
+
+
+def write_atomically(file: Path, content: bytes) -> None:
+    """Write a file so that a kill leaves the old one or the new one.
+
+    Raises:
+        DualtuneError: If it cannot be written.
+    """
+    part = file.with_name(file.name + ".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise write_error(file, error) from error
+
+
+def write_error(file: Path, error: OSError) -> DualtuneError:
+    """Turn a failure to write into a message with its remedy."""
+    remedy = "Set run: to a folder that can be written."
+    if error.errno == errno.ENOSPC:
+        remedy = "Free some space, or set run: to a folder on another disk."
+    return DualtuneError(
+        f"cannot write {file}: {error.strerror or error}. {remedy} The same command then goes on "
+        "where it stopped."
+    )
+
+
+def _lines(rows: Iterable[Any]) -> bytes:
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
