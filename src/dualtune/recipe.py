@@ -136,8 +136,8 @@ class Model(Section):
     system: str | None = Field(
         None, description="system prompt; null: what the template puts by itself"
     )
-    attention: Literal["trie", "sdpa", "eager"] = Field(
-        "trie", description="attention kernel: trie skips what packing masks out"
+    attention: Literal["auto", "trie", "sdpa", "eager"] = Field(
+        "auto", description="attention kernel; auto: trie (skips what is masked out) on CPU"
     )
     cache_dir: str | None = Field(
         None, description="where converted models are kept; null: the user's cache folder"
@@ -193,6 +193,10 @@ class Eval(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="weights' precision")
     data_dir: str | None = Field(
         None, description="folder of the benchmark files; null: $DUALTUNE_DATA"
+    )
+    domains: dict[str, Literal["in", "out"]] = Field(
+        default_factory=dict,
+        description="domain of a benchmark where the built-in table is wrong: {svamp: in}",
     )
 
 
@@ -271,7 +275,9 @@ def describe_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterat
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from describe_keys(inner, f"{prefix}{name}.")
             continue
-        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+        default = (
+            "required" if field.is_required() else field.get_default(call_default_factory=True)
+        )
         kind = _type_name(inner)
         yield f"{prefix}{name}", kind, _shown(default), field.description or ""
 
