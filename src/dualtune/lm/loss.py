@@ -7,8 +7,8 @@ short micro-batches, and the short targets of IR, up without saying so.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 

@@ -90,7 +90,7 @@ def load_tokenizer(folder: Path | str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:
-        raise BadInput(_load_failure("tokenizer", folder, error)) from error
+        raise BadInput(load_failure("tokenizer", folder, error)) from error
 
 
 def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
@@ -117,7 +117,7 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
             folder, dtype=torch.float32, attn_implementation=attention
         )
     except (OSError, ValueError) as error:
-        raise BadInput(_load_failure("model", folder, error)) from error
+        raise BadInput(load_failure("model", folder, error)) from error
     return model
 
 
@@ -209,7 +209,8 @@ def _convert(file: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _load_failure(what: str, folder: Path | str, error: Exception) -> str:
+def load_failure(what: str, folder: Path | str, error: Exception) -> str:
+    """Word the message for a model part that cannot be loaded."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
         f"model.id: cannot load the {what} of {folder}: {first}. A hub id needs the network (or a "

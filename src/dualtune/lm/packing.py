@@ -149,7 +149,9 @@ def _trie_pack(rows: list[Trie]) -> Pack:
         depth=torch.from_numpy(depth),
         end=torch.from_numpy(end),
         index=torch.from_numpy(
-            np.concatenate([r.node.astype(np.int64) + o for r, o in zip(rows, offsets, strict=True)])
+            np.concatenate(
+                [r.node.astype(np.int64) + o for r, o in zip(rows, offsets, strict=True)]
+            )
         ),
         label=torch.from_numpy(np.concatenate([r.label for r in rows]).astype(np.int64)),
         weight=torch.from_numpy(np.concatenate([r.weight for r in rows])),

@@ -1,0 +1,142 @@
+"""Which models trie packing is exact for, and the check that proves it on the model at hand.
+
+Packing is exact for a model whose layers honour position ids and a four-dimensional mask. The
+others are recognised by their configuration and refused by name, never packed silently.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+
+from dualtune.errors import BadInput
+from dualtune.lm.loss import pack_loss
+from dualtune.lm.packing import plain_packs, trie_packs
+from dualtune.lm.trie import Labelled
+
+log = logging.getLogger(__name__)
+
+# Layers of these types mix positions by attention alone and take a mask.
+_MASKED_LAYERS = {"full_attention", "sliding_attention"}
+# Models without layer_types whose layers carry a state along the row.
+_RECURRENT = ("mamba", "rwkv", "recurrent", "jamba", "zamba", "bamba", "xlstm", "retnet", "hyena")
+_ALIBI = {"bloom", "mpt"}
+# These rotary scalings change every position with the largest one in the batch.
+_LENGTH_DEPENDENT_ROPE = {"dynamic", "longrope"}
+
+# Relative difference of the loss, in fp32, that rounding alone does not explain.
+TOLERANCE = 1e-4
+
+
+def why_not_packable(config: Any) -> str | None:
+    """Say why a model cannot be packed as a trie.
+
+    Args:
+        config: The model's configuration.
+
+    Returns:
+        The cause, as a clause that follows the model's name; None if it can be packed.
+    """
+    text = config.get_text_config()
+    kind = str(text.model_type)
+    layers = set(getattr(text, "layer_types", None) or ()) - _MASKED_LAYERS
+    if layers:
+        return f"has {', '.join(sorted(layers))} layers, which drop a 4-D mask silently"
+    if any(name in kind for name in _RECURRENT):
+        return "has recurrent layers, which take no mask"
+    if kind in _ALIBI or getattr(text, "alibi", False):
+        return "uses ALiBi, which reads positions from the place in the row"
+    rope = _rope_types(text) & _LENGTH_DEPENDENT_ROPE
+    if rope:
+        return f"uses {', '.join(sorted(rope))} rotary scaling, which depends on the longest row"
+    dropout = _dropout(text)
+    if dropout:
+        return f"has {dropout[0]} = {dropout[1]}: shared tokens would share one dropout mask"
+    if getattr(text, "output_router_logits", False):
+        return "has an auxiliary router loss over all tokens of the batch"
+    implementation = str(getattr(config, "_attn_implementation", "") or "")
+    if "flash" in implementation:
+        return f"runs {implementation}, which takes no mask"
+    return None
+
+
+def choose_attention(
+    config: Any, setting: Literal["auto", "trie", "sdpa", "eager"], device: str
+) -> str:
+    """Pick the attention kernel.
+
+    Args:
+        config: The model's configuration.
+        setting: The recipe's ``model.attention``.
+        device: ``cpu`` or ``cuda``.
+
+    Returns:
+        ``trie`` on CPU, where skipping masked blocks pays; ``sdpa`` on a GPU; ``eager`` for
+        models with a score cap, which the other two do not compute.
+    """
+    capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
+    if setting != "auto":
+        if capped and setting != "eager":
+            raise BadInput(
+                f"model.attention: {config.model_type} caps its attention scores, which "
+                f"{setting} does not compute. Set model.attention: eager (or auto)."
+            )
+        return setting
+    if capped:
+        return "eager"
+    return "trie" if device == "cpu" else "sdpa"
+
+
+def verify_packing(model: Any, group: Sequence[Labelled]) -> float:
+    """Compare the loss of a few instances packed as a trie with one by one, on the real model.
+
+    Args:
+        model: The model.
+        group: Instances that share prefixes.
+
+    Returns:
+        The relative difference in fp32.
+
+    Raises:
+        BadInput: If it is larger than rounding explains.
+    """
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        packed = trie_packs([group], tokens_per_pack=1 << 20)
+        single = [plain_packs([one], tokens_per_pack=1)[0] for one in group]
+        one_by_one = sum(float(pack_loss(model, p.to(device), tasks=8).weighted) for p in single)
+        together = sum(float(pack_loss(model, p.to(device), tasks=8).weighted) for p in packed)
+    model.train(was_training)
+    difference = abs(together - one_by_one) / max(abs(one_by_one), 1e-9)
+    if not difference <= TOLERANCE:
+        raise BadInput(
+            f"trie packing is not exact for {model.config.model_type}: loss {together:.6f} packed "
+            f"against {one_by_one:.6f} one by one. Set train.trie: false for this model."
+        )
+    log.info("trie packing checked on this model: loss differs by %.1e", difference)
+    return difference
+
+
+def _rope_types(config: Any) -> set[str]:
+    found = set()
+    for name in ("rope_parameters", "rope_scaling"):
+        value = copy.copy(getattr(config, name, None) or {})
+        for part in (value, *(v for v in value.values() if isinstance(v, dict))):
+            kind = part.get("rope_type", part.get("type"))
+            if isinstance(kind, str):
+                found.add(kind)
+    return found
+
+
+def _dropout(config: Any) -> tuple[str, float] | None:
+    for name, value in sorted(config.to_dict().items()):
+        named = name.endswith(("dropout", "pdrop")) or "dropout" in name
+        if named and isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            return name, value
+    return None

@@ -1,0 +1,242 @@
+"""The transformers Trainer, given whole optimiser steps that are already packed.
+
+The Trainer keeps the loop, the optimiser, the schedule, clipping, checkpoints and resuming. The
+loss and its normalisation are ours: its own count of label tokens knows neither weights nor
+siblings, and its shuffle would scatter the instances of a Problem.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback
+
+from dualtune.errors import DualtuneError
+from dualtune.lm.loss import pack_loss
+from dualtune.lm.steps import Step, Steps
+from dualtune.lm.trainlog import TrainLog, Window
+from dualtune.progress import bar
+from dualtune.records import TASK_NAMES
+
+log = logging.getLogger(__name__)
+
+
+class DualTrainer(Trainer):
+    """Trains on packed optimiser steps and logs losses by task."""
+
+    def __init__(
+        self, *, steps: Steps, validation: list[Step], train_log: TrainLog, **kwargs: Any
+    ) -> None:
+        """Set up.
+
+        Args:
+            steps: All optimiser steps of the run.
+            validation: Held-out Problems, packed; may be empty.
+            train_log: Where losses go.
+            **kwargs: For ``transformers.Trainer``.
+        """
+        self.steps = steps
+        self.validation_steps = validation
+        self.train_log = train_log
+        self._last_norm = 0.0
+        super().__init__(train_dataset=steps, **kwargs)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the steps in their order, prepared ahead by worker processes."""
+        workers = self.args.dataloader_num_workers
+        return DataLoader(
+            self.steps,
+            batch_size=1,
+            collate_fn=_only,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+        )
+
+    def training_step(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Accumulate the gradients of one optimiser step over its packs.
+
+        Args:
+            model: The model.
+            inputs: The step, under ``step``.
+            num_items_in_batch: The Trainer's own count, not used.
+
+        Returns:
+            The loss of the step, without gradient.
+
+        Raises:
+            DualtuneError: If the loss is not finite.
+        """
+        model.train()
+        step: Step = inputs["step"]
+        total = torch.zeros((), device=self.args.device)
+        loss = np.zeros(len(TASK_NAMES))
+        tokens = np.zeros(len(TASK_NAMES), np.int64)
+        for pack in step.packs:
+            part = pack_loss(model, pack.to(self.args.device), tasks=len(TASK_NAMES))
+            scaled = part.weighted / step.weight
+            self.accelerator.backward(scaled)
+            total += scaled.detach()
+            loss += part.by_task.cpu().numpy()
+            tokens += part.tokens.cpu().numpy()
+        value = float(total)
+        if not math.isfinite(value):
+            raise DualtuneError(
+                f"the loss of step {self.state.global_step + 1} is {value}. Lower "
+                f"train.learning_rate (now {self.args.learning_rate}) or set train.precision: "
+                "fp32; the last checkpoint is kept."
+            )
+        self.train_log.add(step, weighted=value, loss=loss, tokens=tokens)
+        return total
+
+    def validate(self) -> None:
+        """Log the loss of the held-out Problems by task, once a step."""
+        step = self.state.global_step
+        if not self.validation_steps or self.train_log.has_validation(step):
+            return
+        started = time.monotonic()
+        window = Window()
+        model: Any = self.model
+        model.eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            for held in self.validation_steps:
+                for pack in held.packs:
+                    part = pack_loss(model, pack.to(self.args.device), tasks=len(TASK_NAMES))
+                    window.loss += part.by_task.cpu().numpy()
+                    window.tokens += part.tokens.cpu().numpy()
+                window.instances.update(held.instances)
+        model.train()
+        self.train_log.validation(
+            step=step, epoch=self.epoch, window=window, seconds=time.monotonic() - started
+        )
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the Problems so far."""
+        return self.state.global_step / self.steps.per_epoch
+
+    def flush_log(self) -> None:
+        """Write the current line of the log."""
+        self.train_log.flush(
+            step=self.state.global_step,
+            epoch=self.epoch,
+            learning_rate=self._get_learning_rate(),
+            grad_norm=self._last_norm,
+        )
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
+        self._last_norm = float(norm)
+        return norm
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.flush_log()
+        folder = Path(self._get_output_dir(trial=trial))
+        target = folder / f"checkpoint-{self.state.global_step}"
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            # torch and safetensors report a full disk as errors of their own.
+            shutil.rmtree(target, ignore_errors=True)
+            left = sorted(p.name for p in folder.glob("checkpoint-*"))
+            raise DualtuneError(
+                f"cannot write checkpoint {target}: {error}. Free some disk space (or lower "
+                "train.keep_checkpoints) and give the same command again; kept: "
+                f"{', '.join(left) or 'no earlier checkpoint'}."
+            ) from error
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Return 0: the Trainer's estimate would count shared and masked tokens wrongly."""
+        return 0
+
+
+class Evidence(TrainerCallback):
+    """Logs, validates and shows progress as training goes on."""
+
+    def __init__(self, logging_steps: int) -> None:
+        """Log a line every so many steps."""
+        self.logging_steps = logging_steps
+        self.trainer: DualTrainer | None = None
+        self._bar: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Validate before the first step and open the bar."""
+        assert self.trainer is not None
+        self.trainer.validate()
+        self._context = bar("train", total=state.max_steps, unit="step", initial=state.global_step)
+        self._bar = self._context.__enter__()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Log by the step, validate at the end of each epoch."""
+        trainer = self.trainer
+        assert trainer is not None
+        self._bar.update(1)
+        self._bar.set_postfix(
+            {name: f"{x['loss']:.3f}" for name, x in trainer.train_log.window.by_task().items()}
+        )
+        if state.global_step % self.logging_steps == 0 or state.global_step == state.max_steps:
+            trainer.flush_log()
+        if state.global_step % trainer.steps.per_epoch == 0:
+            trainer.validate()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Close the bar."""
+        self._context.__exit__(None, None, None)
+
+
+class StopOnSignal(TrainerCallback):
+    """Ctrl-C and SIGTERM finish the step, save a checkpoint and stop; twice: at once."""
+
+    def __init__(self) -> None:
+        """Start without a signal."""
+        self.received: int | None = None
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Save and stop if a signal came."""
+        if self.received is not None:
+            control.should_save = True
+            control.should_training_stop = True
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Catch the signals while training runs; the handlers before are put back."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        try:
+            before = {n: signal.signal(n, self._receive) for n in numbers}
+        except ValueError:  # not the main thread: signals stay with who owns them
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = number
+        log.warning("stopping after this step; a checkpoint is saved (again to stop at once)")
+
+
+def _only(batch: list[Step]) -> dict[str, Step]:
+    # The Trainer looks for keys in what it is given, so a step travels in a dict.
+    return {"step": batch[0]}

@@ -1,0 +1,184 @@
+"""What a training run writes down: a line a logging step in train.jsonl, a summary at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dualtune.lm.steps import Step
+from dualtune.records import TASK_NAMES
+
+
+@dataclass(slots=True)
+class Window:
+    """Sums since the last logged line.
+
+    Attributes:
+        weighted: Weighted cross-entropy of the steps, each divided by its own weight.
+        steps: Optimiser steps.
+        loss: Cross-entropy sums by task ``[T]`` (nats).
+        tokens: Label tokens by task ``[T]``.
+        instances: Instances by task.
+    """
+
+    weighted: float = 0.0
+    steps: int = 0
+    loss: np.ndarray = field(default_factory=lambda: np.zeros(len(TASK_NAMES)))
+    tokens: np.ndarray = field(default_factory=lambda: np.zeros(len(TASK_NAMES), np.int64))
+    instances: Counter[str] = field(default_factory=Counter)
+
+    def by_task(self) -> dict[str, dict[str, float]]:
+        """Return mean loss, label tokens and instances of each task that occurred."""
+        return {
+            name: {
+                "loss": float(self.loss[i] / self.tokens[i]),
+                "tokens": int(self.tokens[i]),
+                "instances": int(self.instances[name]),
+            }
+            for i, name in enumerate(TASK_NAMES)
+            if self.tokens[i]
+        }
+
+
+class TrainLog:
+    """Writes train.jsonl and keeps the totals of a run, across kills and resumes.
+
+    A line is flushed at every logging step and before every checkpoint, so that a resumed run
+    writes the lines that a straight one does.
+    """
+
+    def __init__(self, path: Path, *, resumed_step: int = 0) -> None:
+        """Open the log.
+
+        Args:
+            path: train.jsonl. Lines of steps after ``resumed_step`` are dropped: they will be
+                taken again.
+            resumed_step: The last optimiser step that counts; 0 starts a new log.
+        """
+        self.path = path
+        self.lines: list[dict[str, Any]] = _kept_lines(path, resumed_step) if resumed_step else []
+        text = "".join(json.dumps(line) + "\n" for line in self.lines)
+        path.write_text(text, encoding="utf-8")
+        last: dict[str, Any] = next((x for x in reversed(self.lines) if "loss" in x), {})
+        self.seconds_before = float(last.get("seconds", 0.0))
+        self.tokens_total = int(last.get("tokens_total", 0))
+        self.tokens_distinct = int(last.get("tokens_distinct", 0))
+        self.instances: Counter[str] = Counter()
+        self.label_tokens = 0
+        self.dropped: Counter[str] = Counter(last.get("dropped", {}))
+        for line in self.lines:
+            for task, cell in line.get("tasks", {}).items():
+                self.instances[task] += cell["instances"]
+                self.label_tokens += cell["tokens"]
+        self.window = Window()
+        self.started = time.monotonic()
+        self.paused = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent training, validation left out, over all sessions of the run."""
+        return self.seconds_before + time.monotonic() - self.started - self.paused
+
+    def add(self, step: Step, *, weighted: float, loss: np.ndarray, tokens: np.ndarray) -> None:
+        """Count one optimiser step."""
+        window = self.window
+        window.weighted += weighted
+        window.steps += 1
+        window.loss += loss
+        window.tokens += tokens
+        window.instances.update(step.instances)
+        self.instances.update(step.instances)
+        self.label_tokens += int(tokens.sum())
+        self.tokens_total += step.tokens_total
+        self.tokens_distinct += step.tokens_distinct
+        self.dropped.update(step.dropped)
+
+    def flush(self, *, step: int, epoch: float, learning_rate: float, grad_norm: float) -> None:
+        """Write the line of the current window, if anything happened in it."""
+        window = self.window
+        if not window.steps:
+            return
+        seconds = self.seconds
+        self._write(
+            {
+                "step": step,
+                "epoch": round(epoch, 6),
+                "loss": window.weighted / window.steps,
+                "tasks": window.by_task(),
+                "learning_rate": learning_rate,
+                "grad_norm": grad_norm,
+                "tokens_total": self.tokens_total,
+                "tokens_distinct": self.tokens_distinct,
+                "dropped": dict(self.dropped),
+                "seconds": round(seconds, 3),
+                "instances_per_second": sum(self.instances.values()) / max(seconds, 1e-9),
+            }
+        )
+        self.window = Window()
+
+    def validation(self, *, step: int, epoch: float, window: Window, seconds: float) -> None:
+        """Write a validation line; its time does not count as training."""
+        self.paused += seconds
+        if any("validation" in x and x["step"] == step for x in self.lines):
+            return  # the line of the step that this run resumed at
+        self._write({"step": step, "epoch": round(epoch, 6), "validation": window.by_task()})
+
+    def has_validation(self, step: int) -> bool:
+        """Say whether the validation of a step stands in the log."""
+        return any("validation" in x and x["step"] == step for x in self.lines)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what train.json says of the run so far."""
+        trained = [x for x in self.lines if "loss" in x]
+        validated = [x["validation"] for x in self.lines if "validation" in x]
+        seconds = max(self.seconds, 1e-9)
+        return {
+            "steps": trained[-1]["step"] if trained else 0,
+            "instances": {name: self.instances[name] for name in TASK_NAMES},
+            "tokens_total": self.tokens_total,
+            "tokens_distinct": self.tokens_distinct,
+            "label_tokens": self.label_tokens,
+            "seconds": round(seconds, 3),
+            "instances_per_second": sum(self.instances.values()) / seconds,
+            "first": _losses([x["tasks"] for x in trained], first=True),
+            "final": _losses([x["tasks"] for x in trained], first=False),
+            "validation": {
+                "first": _losses(validated, first=True),
+                "final": _losses(validated, first=False),
+            },
+            "dropped": dict(self.dropped),
+        }
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self.lines.append(line)
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+
+
+def _kept_lines(path: Path, step: int) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            break  # cut off by a kill: what follows belongs to steps that are taken again
+        if line["step"] <= step:
+            lines.append(line)
+    return lines
+
+
+def _losses(cells: list[dict[str, Any]], *, first: bool) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for cell in cells:
+        for task, values in cell.items():
+            if not (first and task in found):
+                found[task] = values["loss"]
+    return found
