@@ -59,6 +59,32 @@ def read(source: Source) -> Iterator[Problem | Rejected]:
         raise BadInput(f"{_named(source)} holds no usable row{why}")
 
 
+def load_problems(source: Source) -> list[Problem]:
+    """Read all Problems of a source into memory; rejected rows are logged and counted.
+
+    Args:
+        source: Where they come from.
+
+    Returns:
+        The Problems in file order.
+
+    Raises:
+        BadInput: As ``read`` does, and where no row is good.
+    """
+    problems: list[Problem] = []
+    rejected: Counter[str] = Counter()
+    for row in read(source):
+        if isinstance(row, Problem):
+            problems.append(row)
+        else:
+            rejected[row.reason] += 1
+    if rejected:
+        logger.warning("%s: rejected rows by cause: %s", _named(source), dict(rejected))
+    if not problems:
+        raise BadInput(f"{_named(source)} holds no usable row; rejected by cause: {dict(rejected)}")
+    return problems
+
+
 def input_files(source: Source) -> list[Path]:
     """Return the local files that a source is read from.
 

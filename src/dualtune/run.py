@@ -1,0 +1,371 @@
+"""The stages of a recipe in their order, each skipped when its inputs have not changed.
+
+A stage is known by a fingerprint of its settings, its input files and the stages before it. It is
+kept in the run's manifest.json, together with what a reader needs to repeat the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dualtune
+from dualtune.errors import BadInput, DualtuneError
+from dualtune.recipe import Recipe, Source, dump_recipe
+from dualtune.records import Problem
+
+log = logging.getLogger(__name__)
+
+_PACKAGES = (
+    "accelerate",
+    "datasets",
+    "lm_eval",
+    "numpy",
+    "pyarrow",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What a run folder says of itself: versions, seeds, data and stages."""
+
+    path: Path
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, run: Path) -> Manifest:
+        """Read the manifest of a run, or start one."""
+        path = run / "manifest.json"
+        if not path.exists():
+            return cls(path)
+        try:
+            return cls(path, json.loads(path.read_text(encoding="utf-8")))
+        except json.JSONDecodeError as error:
+            raise BadInput(
+                f"{path} is not valid JSON ({error}). Remove it: stages then run again."
+            ) from error
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """Return what is known of a stage."""
+        found: dict[str, Any] = self.values.get("stages", {}).get(name, {})
+        return found
+
+    def finish(self, name: str, *, fingerprint: str, seconds: float) -> None:
+        """Note that a stage is done."""
+        self.values.setdefault("stages", {})[name] = {
+            "fingerprint": fingerprint,
+            "seconds": round(seconds, 1),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        }
+        self.save()
+
+    def save(self) -> None:
+        """Write the file whole or not at all."""
+        work = self.path.with_suffix(".partial")
+        work.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
+        work.replace(self.path)
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """A recipe, its run folder, and the stages that are done there."""
+
+    recipe: Recipe
+    run: Path
+    manifest: Manifest
+    fresh: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, recipe: Recipe) -> Pipeline:
+        """Make the run folder and write down recipe, versions and data.
+
+        Raises:
+            BadInput: If an input is missing or the folder cannot be written.
+        """
+        run = Path(recipe.run).expanduser()
+        data = [_file_entry(p) for p in _input_files(recipe.data.train)]
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            (run / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
+        except OSError as error:
+            raise BadInput(
+                f"run: cannot write to {run}: {error}. Choose another folder with --run."
+            ) from error
+        manifest = Manifest.open(run)
+        manifest.values.update(
+            {
+                "dualtune": dualtune.__version__,
+                "python": platform.python_version(),
+                "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+                "packages": _versions(),
+                "seed": recipe.seed,
+                "data": data,
+                "model": manifest.values.get("model", {"id": recipe.model.id}),
+            }
+        )
+        manifest.save()
+        return cls(recipe, run, manifest)
+
+    def build(self) -> None:
+        """Build Problems and Instances."""
+        self._stage("build", self._build_key(), "build.json", self._build)
+
+    def train(self) -> None:
+        """Tune the model; builds first if that is not done."""
+        self.build()
+        self._stage("train", self._train_key(), "model/config.json", self._train)
+
+    def evaluate(self, *, model: str = "tuned") -> None:
+        """Evaluate ``base`` or ``tuned``; nothing to do without benchmarks."""
+        if not self.recipe.eval.benchmarks:
+            log.info("eval_%s: the recipe names no benchmarks", model)
+            return
+        key = self._eval_key(model)
+        self._stage(f"eval_{model}", key, f"eval/{model}", lambda: self._evaluate(model))
+
+    def report(self) -> Path:
+        """Write report.html from what the run folder holds."""
+        from dualtune.report.page import write_report
+
+        page = self.run / "report.html"
+        inputs = [self.manifest.stage(n).get("fingerprint") for n in self._stages()]
+        key = _hash({"stages": inputs, "version": dualtune.__version__})
+        self._stage("report", key, page.name, lambda: write_report(self.run))
+        return page
+
+    def everything(self) -> Path:
+        """Run every stage in its order.
+
+        Returns:
+            The report.
+        """
+        self.build()
+        if self.recipe.eval.baseline:
+            self.evaluate(model="base")
+        self.train()
+        self.evaluate(model="tuned")
+        return self.report()
+
+    def _stages(self) -> tuple[str, ...]:
+        return ("build", "eval_base", "train", "eval_tuned")
+
+    def _stage(self, name: str, key: str, output: str, work: Callable[[], Any]) -> None:
+        if self.manifest.stage(name).get("fingerprint") == key and (self.run / output).exists():
+            log.info("%s: up to date", name)
+            return
+        log.info("%s: starting", name)
+        started = time.monotonic()
+        before = self.manifest.stage(name)
+        seconds_before = before.get("seconds", 0.0) if before.get("unfinished") == key else 0.0
+        self.manifest.values.setdefault("stages", {})[name] = {
+            "unfinished": key,
+            "seconds": seconds_before,
+        }
+        self.manifest.save()
+        try:
+            work()
+        except (DualtuneError, KeyboardInterrupt):
+            spent = seconds_before + time.monotonic() - started
+            self.manifest.values["stages"][name]["seconds"] = round(spent, 1)
+            self.manifest.save()
+            raise
+        seconds = seconds_before + time.monotonic() - started
+        self.manifest.finish(name, fingerprint=key, seconds=seconds)
+        self.fresh.append(name)
+        log.info("%s: done in %s", name, _duration(seconds))
+
+    def _build(self) -> None:
+        from dualtune.build.engine import build
+
+        build(self.recipe, self.run)
+
+    def _train(self) -> None:
+        from dualtune.build.engine import read_problems
+        from dualtune.lm.train import tune
+
+        tune(
+            self.recipe,
+            self.run,
+            train=read_problems(self.run, "train"),
+            validation=read_problems(self.run, "validation"),
+            fingerprint=self._train_key(),
+        )
+
+    def _evaluate(self, model: str) -> None:
+        from dualtune.evaluate.harness import evaluate_model
+        from dualtune.lm.models import resolve_model
+
+        folder = self.run / "model" if model == "tuned" else resolve_model(self.recipe.model)
+        if model == "tuned" and not (self.run / "model").is_dir():
+            raise BadInput(f"no tuned model in {self.run}: run dualtune train first.")
+        evaluate_model(
+            folder,
+            model,
+            settings=self.recipe.eval,
+            model=self.recipe.model,
+            run=self.run,
+            train_source=train_source(self.recipe),
+        )
+
+    def _build_key(self) -> str:
+        recipe = self.recipe
+        return _hash(
+            {
+                "data": recipe.data.model_dump(mode="json"),
+                "files": [entry["sha256"] for entry in self.manifest.values["data"]],
+                "tasks": recipe.tasks.model_dump(mode="json"),
+                "system": recipe.model.system,
+                "seed": recipe.seed,
+                "version": dualtune.__version__,
+            }
+        )
+
+    def _train_key(self) -> str:
+        recipe = self.recipe
+        return _hash(
+            {
+                "build": self._build_key(),
+                "train": recipe.train.model_dump(mode="json", exclude={"workers", "device"}),
+                "model": recipe.model.model_dump(mode="json", exclude={"cache_dir"}),
+                "weights": self._base_digest(),
+            }
+        )
+
+    def _eval_key(self, model: str) -> str:
+        recipe = self.recipe
+        return _hash(
+            {
+                "model": self._train_key() if model == "tuned" else self._base_digest(),
+                "prompt": recipe.model.prompt,
+                "system": recipe.model.system,
+                "eval": recipe.eval.model_dump(mode="json", exclude={"batch_size", "baseline"}),
+                "trained_on": train_source(recipe),
+                "version": dualtune.__version__,
+            }
+        )
+
+    def _base_digest(self) -> str:
+        """Return the hash of the untuned model, read once for a model folder."""
+        from dualtune.lm.models import resolve_model, weights_digest
+
+        known = self.manifest.values["model"]
+        folder = resolve_model(self.recipe.model)
+        stamp = _stamp(folder)
+        if known.get("id") == self.recipe.model.id and known.get("stamp") == stamp:
+            return str(known["sha256"])
+        digest = weights_digest(folder)
+        self.manifest.values["model"] = {
+            "id": self.recipe.model.id,
+            "sha256": digest,
+            "stamp": stamp,
+        }
+        self.manifest.save()
+        return digest
+
+
+def run_recipe(recipe: Recipe) -> Path:
+    """Run all stages of a recipe: build, evaluate, train, evaluate, report.
+
+    Args:
+        recipe: The recipe.
+
+    Returns:
+        The report page.
+
+    Raises:
+        BadInput: If the recipe or its data cannot be used.
+        DualtuneError: If a stage fails; the same call goes on where it stopped.
+    """
+    return Pipeline.open(recipe).everything()
+
+
+def preview_recipe(recipe: Recipe, *, count: int = 3) -> None:
+    """Show the first Problems of a recipe with all their instances on the terminal.
+
+    Args:
+        recipe: The recipe.
+        count: How many Problems.
+    """
+    from itertools import islice
+
+    from rich.console import Console
+
+    from dualtune.build.preview import encoded_view, preview
+    from dualtune.lm.encode import Encoder
+    from dualtune.lm.models import load_tokenizer, resolve_model
+    from dualtune.sources.readers import read
+
+    encoder = Encoder(load_tokenizer(resolve_model(recipe.model)), recipe.model.prompt)
+    problems = (row for row in read(recipe.data.train) if isinstance(row, Problem))
+    preview(
+        list(islice(problems, count)),
+        tasks=recipe.tasks,
+        seed=recipe.seed,
+        console=Console(),
+        system=recipe.model.system,
+        encode=lambda instance: encoded_view(encoder, instance),
+    )
+
+
+def train_source(recipe: Recipe) -> str:
+    """Name the training data, for the domain of a benchmark."""
+    source = recipe.data.train
+    if source.synthetic or source.path == "builtin:sample":
+        return "synthetic"
+    if source.format not in ("auto", "columns"):
+        return source.format
+    return source.hub or Path(source.path or "").name
+
+
+def _input_files(source: Source) -> list[Path]:
+    from dualtune.sources.readers import input_files
+
+    return input_files(source)
+
+
+def _file_entry(path: Path) -> dict[str, str]:
+    with path.open("rb") as stream:
+        return {
+            "path": path.name,
+            "sha256": hashlib.file_digest(stream, "sha256").hexdigest(),
+        }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _stamp(folder: Path | str) -> str:
+    # Sizes and times say whether a folder of gigabytes has to be read again.
+    path = Path(folder)
+    if not path.is_dir():
+        return str(folder)
+    entries = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in path.iterdir())
+    return _hash({"files": entries})
+
+
+def _hash(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
