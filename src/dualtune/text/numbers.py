@@ -250,7 +250,7 @@ def _read_cardinal(lowered: str, found: list[Token], at: int) -> tuple[_Reading 
             parts = (value, part)
             total = value * part
             return _Reading(first.start, following.end, total, parts, form), used + 1
-    if used == 1 and following is not None:
+    if used == 1 and following is not None and form != "fraction":
         mixed = _and_fraction(lowered, found, at)
         if mixed is not None:
             end, part, used = mixed
@@ -323,7 +323,8 @@ def _add_up(lowered: str, found: list[Token], at: int) -> tuple[Fraction, int]:
     # The next word of a chain adds less than this: a unit after tens, tens after a hundred.
     floor = 10 if first.kind == "tens" else first.value if first.kind == "scale" else Fraction(0)
     used = 1
-    for token in found[at + 1 :]:
+    for i in range(at + 1, len(found)):
+        token = found[i]
         if token.kind == "scale":
             if _gap(lowered, last, token) not in (" ", "-"):
                 break

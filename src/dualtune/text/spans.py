@@ -47,7 +47,7 @@ _NOT_PLURAL = frozenset(
 )
 _EACH_WORD = re.compile(r"[ -][A-Za-z][A-Za-z']*")
 _NEXT_WORDS = re.compile(r"(?:[ -][A-Za-z][A-Za-z']*){1,4}")
-_COMPARED = re.compile(r"(?: times)? as (?:many|much|[a-z]+)(?: (?!as\b)[a-z]+s)?(?= as\b|[ ,.?])")
+_COMPARED = re.compile(r"(?: times)? as [a-z]+(?P<noun> [a-z]+)?(?= as\b|[ ,.?])")
 _OF_NOUNS = re.compile(r" of ([a-z]+)(?: ([a-z]+))?(?= ([a-z]+)| ?[,.;:?!)]|\Z)")
 _RATE = re.compile(
     r" (?:an? (?:second|minute|hour|day|night|week|weekend|month|year|mile|gallon|pound|ounce"
@@ -150,7 +150,10 @@ def _quantity_end(question: str, number: Number) -> int:
         return end
     compared = _COMPARED.match(question, end)
     if compared is not None:
-        return compared.end()
+        noun = compared["noun"]
+        if noun is None or (_is_plural(noun[1:]) and noun[1:] not in _FUNCTION):
+            return compared.end()
+        return compared.start("noun")
     words = _NEXT_WORDS.match(question, end)
     if words is None:
         return end

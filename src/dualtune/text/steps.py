@@ -10,7 +10,7 @@ from dualtune.records import Step
 # Nothing is split inside these; `\begin{..}` counts its nesting.
 _CLOSER = {"$$": "$$", r"\[": r"\]", r"\begin{": r"\end{"}
 _DISPLAY = re.compile(r"\$\$|\\\[|\\\]|\\begin\{|\\end\{")
-_STOP = re.compile(r"[.!?]++[\"'”’)\]*]*+(?=\s)")
+_STOP = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]*]*+(?=\s)")
 _LIST_MARK = re.compile(r"\(?(?:\d{1,3}|[A-Za-z])[.)]|[-*•]|[Ss]tep \d{1,3}[.:]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST_WORD = re.compile(r"[^\s(\"'“‘\[]*$")

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualtune.text.numbers import find_numbers
+from dualtune.text.spans import find_spans
+
+
+def spans(question: str, kind: str) -> list[str]:
+    return [span.text for span in find_spans(question) if span.kind == kind]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("It costs $12 and 15% more.", ["12", "15"]),
+        ("a dozen eggs in 3 dozen bags", ["a dozen", "3 dozen"]),
+        ("Grade 5 has 20 pupils in Room 12.", ["20"]),
+        ("On Day 2 he ran 4 miles, on day 3 none.", ["4", "3"]),
+        ("It is 10:45 now, 3 more to go.", ["3"]),
+        ("They share in the ratio 3:10.", ["3", "10"]),
+        ("In the first half he ran half of it.", ["half"]),
+        ("The 3rd one is the one.", []),
+        ("Is box #4 one of the 5?", ["5"]),
+        ("It opens on the 21st at 5pm.", ["5"]),
+    ],
+)
+def test_numbers_but_not_names(question: str, expected: list[str]) -> None:
+    assert spans(question, "number") == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("She has 5 red caps and 12 large green hats.", ["5 red caps", "12 large green hats"]),
+        ("3 apples cost $4.", ["3 apples", "$4"]),
+        ("Pay $12 an hour, $5 each, $3 per lb.", ["$12 an hour", "$5 each", "$3 per lb"]),
+        ("He drives 50 miles per hour for 2 hours a day.", ["50 miles per hour", "2 hours a day"]),
+        ("Each gets 4 sweets each to eat.", ["4 sweets each"]),
+        ("She has twice as many clips.", ["twice as many clips"]),
+        ("He is 4 times as old as Tom.", ["4 times as old"]),
+        ("Half as much is left, a third as much as he ate.", ["Half as much", "a third as much"]),
+        ("He drank 8 ounces of chocolate milk.", ["8 ounces of chocolate milk"]),
+        ("He read 20 pages of the book.", ["20 pages"]),
+        ("5 of her friends left.", []),
+        ("A 120-page book and a 20% tip.", ["120-page", "20%"]),
+        ("Add 1 cup and 0.5 mile and 1/4 mile.", ["1 cup", "0.5 mile"]),
+        ("There are 30 children and 4 people.", ["30 children", "4 people"]),
+        ("One quarter wore red.", []),
+        ("He paid $ 5 .", ["$ 5"]),
+        ("She has 3 times the money.", ["3 times"]),
+        ("There were 8 is all.", []),
+    ],
+)  # fmt: skip
+def test_quantities_hold_their_noun(question: str, expected: list[str]) -> None:
+    assert spans(question, "quantity") == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Tom has 3 red pears, and then he buys 4 more. How many has he?",
+         ["Tom has 3 red pears", "he buys 4 more", "How many has he"]),
+        ("If it costs $1,000, what is left?", ["it costs $1,000", "what is left"]),
+        ("Tom and Ann have 5 cats. It ends here.", ["Tom and Ann have 5 cats", "It ends here"]),
+        ("Tom, Ann and Bob Fox walk home. He is glad.",
+         ["Tom, Ann and Bob Fox walk home", "He is glad"]),
+        ("The price lies between 5 and 10 dollars. He pays it.",
+         ["The price lies between 5 and 10 dollars", "He pays it"]),
+        ("One hundred and five big dogs ate. They slept well.",
+         ["One hundred and five big dogs ate", "They slept well"]),
+        ("She ate all of it but the dog had 2. He is glad.",
+         ["She ate all of it", "the dog had 2", "He is glad"]),
+        ("You break all but 2 of them. He is glad.", ["You break all but 2 of them", "He is glad"]),
+        ("if 6 left how many people would stay ? no .", ["how many people would stay"]),
+        ("find out how many people would stay . no .", ["find out how many people would stay"]),
+        ("How old, in years, is their fourth child? Say it.", []),
+        ("He has 3 red pears.", []),
+        ("He has pears. No.", ["He has pears"]),
+    ],
+)  # fmt: skip
+def test_clauses_are_bounded_by_commas_and_conjunctions(question: str, expected: list[str]) -> None:
+    assert spans(question, "clause") == expected
+
+
+def test_values_are_those_inside() -> None:
+    found = find_spans("He pays 25% of $8 for a dozen eggs, so 3 left.")
+    clause = next(s for s in found if s.kind == "clause")
+    assert clause.text == "He pays 25% of $8 for a dozen eggs"
+    assert clause.values == (Fraction(1, 4), Fraction(8), Fraction(12))
+    assert all(len(s.values) == 1 for s in found if s.kind in ("number", "quantity"))
+
+
+@given(st.text())
+def test_spans_lie_in_any_text(text: str) -> None:
+    seen = set()
+    for span in find_spans(text):
+        assert 0 <= span.start < span.end <= len(text)
+        assert span.text == text[span.start : span.end] == span.text.strip()
+        assert (span.start, span.end) not in seen
+        seen.add((span.start, span.end))
+
+
+WORDS = ["Tom", "and", ",", ".", "3", "half", "dozen", "apples", "how many", "$5", "of", "if", "5%"]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join))
+def test_no_span_cuts_a_word_or_number(text: str) -> None:
+    numbers = find_numbers(text)
+    for span in find_spans(text):
+        if span.kind == "number":
+            continue
+        for at in (span.start, span.end):
+            assert not text[max(at - 1, 0) : at + 1].isalnum() or at in (0, len(text))
+            assert not any(n.full_start < at < n.full_end for n in numbers)
+
+
+@pytest.mark.parametrize("piece", [", ", " and a b", "A, B, ", "3 x ", ". ", "how many "])
+def test_long_questions_take_linear_time(piece: str) -> None:
+    text = (piece * 200_000)[:200_000]
+    started = time.process_time()
+    find_spans(text)
+    assert time.process_time() - started < 20
