@@ -76,7 +76,8 @@ class Irsp(Section):
 
     per_problem: int = Field(1, ge=0, description="instances a Problem and epoch; 0 turns it off")
     policy: Literal["random", "each"] = Field(
-        "random", description="random steps (the paper's), or each step once"
+        "random",
+        description="random steps (the paper's), or each step once (masks and count are set then)",
     )
     masks: int = Field(1, ge=1, description="steps masked in one instance")
 

@@ -26,6 +26,9 @@ _CAPITAL_LABELS = frozenset(
     "Volume Book Season Episode Test Quiz Game".split()
 )
 _TIME = re.compile(r"\d{1,2}:\d{2}(?!\d)")
+# "triple the amount" multiplies, and "triple jump" does not.
+_MULTIPLES = frozenset(("double", "triple", "quadruple"))
+_NEXT_WORD = re.compile(r"[ -]([A-Za-z]+)")
 _HALF_OF_A_GAME = re.compile(r"\b(?:first|second|other|better|1st|2nd) \Z")
 
 _FUNCTION = frozenset(
@@ -130,6 +133,9 @@ def _is_name(question: str, number: Number) -> bool:
         for match in _TIME.finditer(question, max(start - 3, 0), end + 3):
             if match.start() < end and start < match.end():
                 return True
+    if number.form == "word" and number.text.lower() in _MULTIPLES:
+        following = _NEXT_WORD.match(question, end)
+        return following is not None and following[1].lower() not in _FUNCTION
     before = question[max(start - 12, 0) : start]
     if number.form == "word" and number.text.lower() == "half" and _HALF_OF_A_GAME.search(before):
         return True

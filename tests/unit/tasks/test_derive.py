@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -7,6 +9,7 @@ import pytest
 
 from dualtune.recipe import Ir, Irsp, Tasks
 from dualtune.records import Instance, Problem
+from dualtune.sources.synthetic import generate
 from dualtune.tasks.derive import derive, masked_text, unmask_instance
 from dualtune.tasks.masking import OPENING
 
@@ -22,6 +25,14 @@ SETTINGS = {
 }
 
 
+GOLDEN = [
+    "Natalia sold 48/2 = 24 clips in May.",
+    "Natalia sold 48+24 = 72 clips altogether in April and May.",
+    "48\nhalf as many clips\nHow many clips did Natalia sell altogether in April and May",
+    "48\nhalf\nHow many clips did Natalia sell altogether in April and May",
+]
+
+
 def test_the_order_is_solve_irsp_ir(clips: Problem) -> None:
     derived = derive(clips, SETTINGS["three"], seed=0)
     assert [i.task for i in derived.instances] == ["solve", *["irsp"] * 2, *["ir"] * 3]
@@ -29,6 +40,12 @@ def test_the_order_is_solve_irsp_ir(clips: Problem) -> None:
     assert len({i.id for i in derived.instances}) == 6
     assert derived.instances[0].id == "clips/solve/0/0"
     assert derived.instances[0].target == f"{clips.rationale}\nThe answer is 72."
+
+
+def test_the_masks_of_a_seed_never_change(clips: Problem) -> None:
+    """Runs are repeated by their seed: a change of these is a change for users to be told of."""
+    derived = derive(clips, SETTINGS["several masks"], seed=7)
+    assert [i.target for i in derived.instances[1:]] == GOLDEN
 
 
 def test_tasks_can_be_off(clips: Problem) -> None:
@@ -86,11 +103,11 @@ def test_fresh_masks_differ_by_epoch(gsm8k: list[Problem], fresh: bool) -> None:
     assert same == len(masks(0)) if not fresh else same < 0.5 * len(masks(0))
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_unmasking_gives_back_every_text_of_gsm8k(gsm8k: list[Problem], name: str) -> None:
+def unmask_all(problems: list[Problem], tasks: Tasks) -> Counter[str]:
+    """Check every instance of every Problem, and count them by task."""
     counts: Counter[str] = Counter()
-    for problem in gsm8k:
-        derived = derive(problem, SETTINGS[name], seed=0, epoch=0)
+    for problem in problems:
+        derived = derive(problem, tasks, seed=0, epoch=0)
         counts.update(i.task for i in derived.instances)
         seen = set()
         for instance in derived.instances:
@@ -100,9 +117,23 @@ def test_unmasking_gives_back_every_text_of_gsm8k(gsm8k: list[Problem], name: st
             key = (instance.task, tuple((m.start, m.end) for m in instance.masked))
             assert key not in seen
             seen.add(key)
+    return counts
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_unmasking_gives_back_every_text_of_gsm8k(gsm8k: list[Problem], name: str) -> None:
+    counts = unmask_all(gsm8k, SETTINGS[name])
     assert counts["solve"] == len(gsm8k)
     assert counts["irsp"] >= 0.9 * len(gsm8k)
     assert counts["ir"] >= 0.99 * len(gsm8k)
+
+
+@pytest.mark.parametrize("split", ["train", "ood_types", "ood_depth"])
+def test_unmasking_gives_back_every_synthetic_text(split: str) -> None:
+    problems = list(generate(split, count=500))
+    counts = unmask_all(problems, SETTINGS["three"])
+    assert counts["solve"] == len(problems)
+    assert counts["ir"] >= 2.5 * len(problems)
 
 
 def check(instance: Instance, problem: Problem) -> None:
@@ -122,3 +153,11 @@ def test_unmasking_refuses_what_does_not_belong(clips: Problem) -> None:
     for instance in (irsp, ir):
         with pytest.raises(ValueError, match="not derived from"):
             unmask_instance(instance, replace(clips, question="x", rationale="y"))
+
+
+def test_deriving_needs_no_torch() -> None:
+    code = (
+        "import sys, dualtune.tasks.derive; "
+        "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

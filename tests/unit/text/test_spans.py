@@ -26,6 +26,7 @@ def spans(question: str, kind: str) -> list[str]:
         ("They share in the ratio 3:10.", ["3", "10"]),
         ("In the first half he ran half of it.", ["half"]),
         ("The 3rd one is the one.", []),
+        ("The triple jump: double the height, triple as far.", ["double", "triple"]),
         ("Is box #4 one of the 5?", ["5"]),
         ("It opens on the 21st at 5pm.", ["5"]),
     ],
