@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# As the command line does: spinning threads are slow where tests share the cores with others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

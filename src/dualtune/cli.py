@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("dualtune").setLevel(logging.INFO)
+    # Read when torch is loaded. Threads that spin while they wait make training three times
+    # slower on a CPU that others use as well; sleeping ones cost a few percent on an idle one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         _handlers()[options.command](options, overrides)
     except DualtuneError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dualtune.errors import BadInput
+from dualtune.progress import is_quiet
 from dualtune.recipe import Model
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
     from dualtune.lm.attention import register_trie_attention
 
     register_trie_attention()
+    quiet_transformers()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation=attention
@@ -119,6 +121,14 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
     except (OSError, ValueError) as error:
         raise BadInput(load_failure("model", folder, error)) from error
     return model
+
+
+def quiet_transformers() -> None:
+    """Turn off the bars of transformers where ours are off: they fill the logs of batch jobs."""
+    from transformers.utils import logging as transformers_logging
+
+    if is_quiet():
+        transformers_logging.disable_progress_bar()
 
 
 def weights_digest(folder: Path | str) -> str:
@@ -194,6 +204,7 @@ def _convert(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    quiet_transformers()
     model = AutoModelForCausalLM.from_pretrained(
         file.parent,
         gguf_file=file.name,

@@ -7,7 +7,8 @@ import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def tune(
             "it without torchrun or accelerate launch."
         )
     import torch
-    from transformers import TrainingArguments, set_seed
+    from transformers import PrinterCallback, TrainingArguments, set_seed
 
     from dualtune.lm.trainer import DualTrainer, Evidence, StopOnSignal
     from dualtune.lm.trainlog import TrainLog
@@ -125,6 +126,7 @@ def tune(
     )
     evidence, stop = Evidence(settings.logging_steps), StopOnSignal()
     evidence.trainer = trainer
+    trainer.remove_callback(PrinterCallback)  # prints to stdout what train.jsonl holds
     for callback in (evidence, stop):
         trainer.add_callback(callback)
     with stop.watching(), tokenizers_in_workers():
@@ -245,23 +247,18 @@ def _cpu_flags() -> set[str]:
     return set()
 
 
-def tokenizers_in_workers() -> Any:
+@contextmanager
+def tokenizers_in_workers() -> Iterator[None]:
     """Keep tokenizers single-threaded while worker processes encode."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def quiet() -> Any:
-        before = os.environ.get("TOKENIZERS_PARALLELISM")
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["TOKENIZERS_PARALLELISM"]
-            else:
-                os.environ["TOKENIZERS_PARALLELISM"] = before
-
-    return quiet()
+    before = os.environ.get("TOKENIZERS_PARALLELISM")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TOKENIZERS_PARALLELISM"]
+        else:
+            os.environ["TOKENIZERS_PARALLELISM"] = before
 
 
 def _device(setting: str) -> str:

@@ -180,7 +180,8 @@ class Evidence(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Validate before the first step and open the bar."""
         assert self.trainer is not None
-        self.trainer.validate()
+        if state.global_step == 0:
+            self.trainer.validate()
         self._context = bar("train", total=state.max_steps, unit="step", initial=state.global_step)
         self._bar = self._context.__enter__()
 

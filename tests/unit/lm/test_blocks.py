@@ -38,7 +38,5 @@ def test_branches_do_not_pay_for_each_other() -> None:
     shared = list(range(40))
     lists = [shared + [100 + n] * 50 for n in range(10)]
     trie = build_trie([Labelled(np.array(ids, np.int32), 1) for ids in lists])
-    pairs = sum(
-        (b.stop - b.start) * len(b.key_index()) for b in find_blocks(trie.end, largest=64)
-    )
+    pairs = sum((b.stop - b.start) * len(b.key_index()) for b in find_blocks(trie.end, largest=64))
     assert pairs < 0.25 * len(trie) ** 2

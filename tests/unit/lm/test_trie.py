@@ -24,8 +24,7 @@ def read_back(trie, node: int) -> list[int]:
 def test_every_prediction_sees_exactly_its_own_prefix(rows: list[list[int]]) -> None:
     trie = build_trie([labelled(row) for row in rows])
     made = sorted(
-        (tuple(read_back(trie, int(n))), int(t))
-        for n, t in zip(trie.node, trie.label, strict=True)
+        (tuple(read_back(trie, int(n))), int(t)) for n, t in zip(trie.node, trie.label, strict=True)
     )
     expected = sorted((tuple(row[:i]), row[i]) for row in rows for i in range(1, len(row)))
     assert made == expected

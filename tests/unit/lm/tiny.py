@@ -48,7 +48,9 @@ def tiny_model(name: str, attention: str = "eager") -> Any:
     return AutoModelForCausalLM.from_config(CONFIGS[name], attn_implementation=attention).float()
 
 
-def tiny_groups(tasks: tuple[int, ...], *, problems: int = 4, seed: int = 0) -> list[list[Labelled]]:
+def tiny_groups(
+    tasks: tuple[int, ...], *, problems: int = 4, seed: int = 0
+) -> list[list[Labelled]]:
     """Return groups of sequences as a dual build makes them: a shared system prompt, a shared
     question in each Problem, different endings, some of which share tokens after the question."""
     draw = np.random.default_rng(seed)

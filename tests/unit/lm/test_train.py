@@ -1,0 +1,302 @@
+"""Training end to end on a random tiny model: resume, invariance, failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dualtune.errors import BadInput, DualtuneError
+from dualtune.lm import train as training
+from dualtune.lm.train import newest_checkpoint, tune
+from dualtune.recipe import Recipe, parse_recipe
+from dualtune.records import Problem
+from dualtune.sources.synthetic import generate
+
+PROBLEMS = list(generate("train", count=14, seed=3))
+
+
+def recipe_for(model: Path, run: Path, **train: Any) -> Recipe:
+    settings = {
+        "epochs": 2,
+        "problems_per_step": 4,
+        "precision": "fp32",
+        "workers": 0,
+        "learning_rate": 1e-3,
+        "save_steps": 2,
+        "logging_steps": 2,
+        "max_length": 1024,
+        **train,
+    }
+    return parse_recipe(
+        {
+            "data": {"train": {"synthetic": "train"}},
+            "tasks": {"irsp": {"per_problem": 2}, "ir": {"per_problem": 2}},
+            "model": {"id": str(model)},
+            "train": settings,
+            "run": str(run),
+        }
+    )
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
+
+
+def tuned(model: Path, run: Path, **train: Any) -> dict[str, torch.Tensor]:
+    run.mkdir(parents=True)
+    tune(recipe_for(model, run, **train), run, train=PROBLEMS[:12], validation=PROBLEMS[12:])
+    return weights(run)
+
+
+@pytest.fixture(scope="module")
+def straight(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "straight"
+    tuned(tiny_folder, run)
+    return run
+
+
+def test_what_a_run_leaves(straight: Path, tiny_folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    summary = json.loads((straight / "train.json").read_text())
+    assert summary["steps"] == 6
+    assert summary["instances"]["solve"] == 24
+    assert summary["tokens_distinct"] < summary["tokens_total"]
+    assert summary["attention"] == "trie"
+    for task in ("solve", "irsp", "ir"):
+        assert summary["final"][task] < summary["first"][task]
+        assert summary["validation"]["final"][task] < summary["validation"]["first"][task]
+    lines = [json.loads(x) for x in (straight / "train.jsonl").read_text().splitlines()]
+    assert [x["step"] for x in lines if "loss" in x] == [2, 4, 6]
+    assert [x["step"] for x in lines if "validation" in x] == [0, 3, 6]
+    model = AutoModelForCausalLM.from_pretrained(straight / "model")
+    assert model.config._attn_implementation == "sdpa"
+    before = load_file(tiny_folder / "model.safetensors")
+    assert any(not torch.equal(before[k], v) for k, v in weights(straight).items())
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"tokens_per_pack": 400},
+        {"trie": False},
+        {"workers": 1},
+        {"logging_steps": 1, "save_steps": 50},
+    ],
+    ids=lambda x: "-".join(x),
+)
+def test_layout_does_not_change_the_result(
+    layout: dict[str, Any], straight: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    found = tuned(tiny_folder, tmp_path / "other", **layout)
+    for name, value in weights(straight).items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_stopped_and_resumed_equals_straight_bit_for_bit(
+    straight: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run dies in the middle of step 4, after the checkpoint of step 2."""
+    from dualtune.lm import trainer
+
+    run = tmp_path / "resumed"
+    run.mkdir()
+    recipe = recipe_for(tiny_folder, run)
+    calls = {"n": 0}
+    real = trainer.DualTrainer.training_step
+
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
+        calls["n"] += 1
+        if calls["n"] == 4:
+            raise KeyboardInterrupt
+        return real(self, *args, **kwargs)
+
+    arguments = {"train": PROBLEMS[:12], "validation": PROBLEMS[12:], "fingerprint": "same"}
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.DualTrainer, "training_step", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tune(recipe, run, **arguments)
+    assert not (run / "model").exists()
+    calls["n"] = 10
+    tune(recipe, run, **arguments)
+    for name, value in weights(straight).items():
+        assert torch.equal(weights(run)[name], value), name
+    keys = ("step", "loss", "tasks", "validation", "tokens_total", "grad_norm")
+
+    def told(folder: Path) -> list[dict[str, Any]]:
+        lines = [json.loads(x) for x in (folder / "train.jsonl").read_text().splitlines()]
+        return [{k: line[k] for k in keys if k in line} for line in lines]
+
+    assert told(run) == told(straight)
+
+
+def test_kill_9_and_resume_equals_straight_bit_for_bit(
+    straight: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "killed"
+    run.mkdir()
+    code = (
+        "import sys, pathlib, torch; torch.set_num_threads(1)\n"
+        "from tests.unit.lm.test_train import PROBLEMS, recipe_for\n"
+        "from dualtune.lm.train import tune\n"
+        "model, run = map(pathlib.Path, sys.argv[1:])\n"
+        "tune(recipe_for(model, run), run, train=PROBLEMS[:12], validation=PROBLEMS[12:],"
+        " fingerprint='same')\n"
+    )
+    command = [sys.executable, "-c", code, str(tiny_folder), str(run)]
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((run / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, "training ended before its first checkpoint was seen"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (run / "model").exists()
+    subprocess.run(command, cwd=root, check=True, stderr=subprocess.DEVNULL, timeout=120)
+    for name, value in weights(straight).items():
+        assert torch.equal(weights(run)[name], value), name
+
+
+def test_half_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    for step in (2, 10):
+        (folder / f"checkpoint-{step}").mkdir(parents=True)
+    (folder / "fingerprint").write_text("same")
+    (folder / "checkpoint-2" / "trainer_state.json").write_text("{}")
+    found = newest_checkpoint(folder, fingerprint="same")
+    assert found is not None
+    assert found.name == "checkpoint-2"
+    assert not (folder / "checkpoint-10").exists()
+
+
+def test_checkpoints_of_other_settings_are_not_resumed_from(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    (folder / "checkpoint-2").mkdir(parents=True)
+    (folder / "checkpoint-2" / "trainer_state.json").write_text("{}")
+    (folder / "fingerprint").write_text("other")
+    assert newest_checkpoint(folder, fingerprint="same") is None
+
+
+def test_full_disk_names_the_checkpoint_and_keeps_the_last(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import Trainer
+
+    run = tmp_path / "full"
+    run.mkdir()
+    real = Trainer._save_optimizer_and_scheduler
+
+    def full(self: Any, output: str) -> None:
+        if output.endswith("checkpoint-4"):
+            raise OSError(28, "No space left on device")
+        real(self, output)
+
+    monkeypatch.setattr(Trainer, "_save_optimizer_and_scheduler", full)
+    with pytest.raises(DualtuneError, match=r"checkpoint-4.*No space left.*kept: checkpoint-2"):
+        tune(recipe_for(tiny_folder, run), run, train=PROBLEMS[:12], fingerprint="same")
+    assert not (run / "checkpoints" / "checkpoint-4").exists()
+    assert (run / "checkpoints" / "checkpoint-2" / "trainer_state.json").exists()
+
+
+def test_infinite_loss_stops_with_a_remedy(tiny_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "nan"
+    run.mkdir()
+    recipe = recipe_for(tiny_folder, run, learning_rate=1e30, schedule="constant", warmup=0.0)
+    with pytest.raises(DualtuneError, match=r"the loss of step \d+ is nan.*learning_rate"):
+        tune(recipe, run, train=PROBLEMS[:12])
+
+
+def test_instances_beyond_the_limit_are_counted_and_none_left_is_an_error(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_for(tiny_folder, tmp_path, max_length=20)
+    with pytest.raises(BadInput, match=r"no instance is left.*too_long: \d+.*20 tokens"):
+        tune(recipe, tmp_path, train=PROBLEMS[:4])
+
+
+def test_some_instances_beyond_the_limit_are_left_out_and_counted(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    long = Problem("long", "Why? " * 400, "Because.\nSo.", "4")
+    run = tmp_path / "run"
+    run.mkdir()
+    recipe = recipe_for(tiny_folder, run, epochs=1, max_length=512)
+    tune(recipe, run, train=[*PROBLEMS[:3], long])
+    summary = json.loads((run / "train.json").read_text())
+    assert summary["dropped"]["too_long"] >= 2
+    assert summary["instances"]["solve"] == 3
+
+
+def test_model_without_chat_template_says_what_to_set(tiny_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(BadInput, match=r"no chat template.*model\.prompt: alpaca"):
+        tune(recipe_for(folder, tmp_path), tmp_path, train=PROBLEMS[:4])
+
+
+def test_alpaca_prompts_train_without_a_template(tiny_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder, run = tmp_path / "base", tmp_path / "run"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "chat_template.jinja").unlink()
+    run.mkdir()
+    recipe = recipe_for(folder, run, epochs=1)
+    recipe = recipe.model_copy(
+        update={"model": recipe.model.model_copy(update={"prompt": "alpaca"})}
+    )
+    tune(recipe, run, train=PROBLEMS[:4])
+    assert json.loads((run / "train.json").read_text())["steps"] == 1
+
+
+def test_several_processes_are_refused(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(BadInput, match="WORLD_SIZE is 2"):
+        tune(recipe_for(tiny_folder, tmp_path), tmp_path, train=PROBLEMS[:4])
+
+
+def test_sigterm_saves_and_says_how_to_go_on(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dualtune.lm import trainer
+
+    run = tmp_path / "stopped"
+    run.mkdir()
+    real = trainer.DualTrainer.training_step
+
+    def signalled(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(trainer.DualTrainer, "training_step", signalled)
+    with pytest.raises(training.Stopped, match="stopped at step 3 of 6"):
+        tune(recipe_for(tiny_folder, run), run, train=PROBLEMS[:12], fingerprint="same")
+    found = newest_checkpoint(run / "checkpoints", fingerprint="same")
+    assert found is not None
+    assert found.name == "checkpoint-3"
+
+
+def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_cpu_flags", lambda: {"avx512f", "avx512_bf16"})
+    assert training.uses_bf16("auto", "cpu")
+    monkeypatch.setattr(training, "_cpu_flags", lambda: {"avx2"})
+    assert not training.uses_bf16("auto", "cpu")
+    assert training.uses_bf16("bf16", "cpu")
