@@ -14,7 +14,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -136,7 +136,8 @@ def build_requests(
     """
     limit = row_limit(benchmark, settings)
     rows = load_benchmark(benchmark, data_dir=settings.data_dir, limit=limit)
-    task = _load_task(benchmark, settings.data_dir)
+    with _quiet():
+        task = _load_task(benchmark, settings.data_dir)
     until = [*task.config.generation_kwargs["until"], *([stop] if stop else [])]
     task.set_config(
         "generation_kwargs",
@@ -147,8 +148,7 @@ def build_requests(
     def chat_template(turns: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return render([Message(cast(Any, turn["role"]), turn["content"]) for turn in turns])
 
-    # The harness shows a bar of its own for this second of work, terminal or not.
-    with contextlib.redirect_stderr(io.StringIO()):
+    with _quiet():
         task.build_all_requests(
             limit=len(rows),
             system_instruction=system,
@@ -306,6 +306,19 @@ def _load_task(benchmark: str, data_dir: str | None) -> Any:
         include_path=FOLDER, include_defaults=False, metadata={"data_dir": data_dir}
     )
     return manager.load([name])["tasks"][name]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the harness's advice on custom data, and its bar for a second of work."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _fingerprint(*, weights: str, settings: Eval, bf16: bool, stop: str) -> str:

@@ -64,10 +64,10 @@ class Generations:
         """
         self.seconds += seconds
         self.rows.update((row["id"], row) for row in rows)
+        # The state first: rows without it would be taken for another model's.
+        state = {"fingerprint": self.fingerprint, "seconds": round(self.seconds, 3)}
+        write_atomically(self._state, json.dumps(state).encode() + b"\n")
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            # The state first: rows without it would be taken for another model's.
-            self._write_state()
             with self.file.open("ab") as stream:
                 stream.write(_lines(rows))
                 stream.flush()
@@ -125,10 +125,6 @@ class Generations:
         )
         self.file.replace(old)
         self._state.unlink(missing_ok=True)
-
-    def _write_state(self) -> None:
-        state = {"fingerprint": self.fingerprint, "seconds": round(self.seconds, 3)}
-        write_atomically(self._state, json.dumps(state).encode() + b"\n")
 
 
 def write_atomically(file: Path, content: bytes) -> None:

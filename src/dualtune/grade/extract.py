@@ -7,6 +7,7 @@ An answer is clear where the text says so: ``The answer is X``, ``Answer: X``, `
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,7 @@ from dualtune.text.answers import strip_annotations
 Form = Literal["stated", "marked", "boxed"]
 
 MAX_ANSWER = 200  # characters of one answer: what is longer is prose, not an answer
+MAX_EMPTY = 50  # markers without an answer that are passed over, from the end
 
 _CLEAR = re.compile(
     r"""(?imx)
@@ -22,7 +24,7 @@ _CLEAR = re.compile(
     | (?P<boxed>\\f?boxed[ ]?\{)
     | (?P<stated>\banswers?
         (?:[ ](?:to|for)[ ][^.:=\n]{1,80}?)?              # the answer to the question
-        \*{0,2}[ ]?(?:(?:is|are|=)(?![A-Za-z])|:)[ ]?:?)
+        \*{0,2}[ ]?(?:\b(?:is|are)\b|[=:])[ ]?[:=]?)
     | (?P<line>^[ \t]{0,8}A:)
     """
 )
@@ -54,7 +56,7 @@ def last_clear_answer(output: str) -> Stated | None:
         where the text marks none. A marker with nothing after it marks none.
     """
     text, _ = strip_annotations(output)
-    for match in reversed(list(_CLEAR.finditer(text))):
+    for match in reversed(deque(_CLEAR.finditer(text), maxlen=MAX_EMPTY)):
         if match["boxed"]:
             inner = _braced(text, match.end())
             if inner:

@@ -22,6 +22,7 @@ Status = Literal["correct", "wrong", "no_answer", "unparsed", "timed_out", "erro
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 MAX_CHARACTERS = 100_000  # a longer output is not read
+MAX_LINE = 4000  # of a longer line, only the end is searched for the last number
 CUT_OFF_DECIMALS = 8  # a gold with so many decimals was cut off by whoever printed it
 
 # What may stand right after a number and makes it part of something else: a formula, a range, a
@@ -117,13 +118,16 @@ def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Gra
     text, _ = strip_annotations(output)
     words: Number | None = None
     for line in reversed(text.splitlines()):
+        line = line[-MAX_LINE:]
         for number in reversed(find_numbers(line)):
             if number.form == "word":
                 words = words or number
                 continue
             return _grade_number(line, number, wanted, gold)
     if words is None:
-        return Grade(None, "no_answer", strict=False)
+        # Digits that are no number: too many of them, or part of a name.
+        unread: Status = "unparsed" if any(c.isdigit() for c in text) else "no_answer"
+        return Grade(None, unread, strict=False)
     status: Status = "correct" if _meets(_values(words), wanted, gold) else "wrong"
     return Grade(words.text, status, strict=False)
 

@@ -1,0 +1,225 @@
+"""The evaluation stage on a tiny random model: prompts, storage, resumption, results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("lm_eval")
+
+from dualtune.errors import BadInput
+from dualtune.evaluate import harness
+from dualtune.evaluate.harness import build_requests, evaluate_model, merge_results
+from dualtune.evaluate.hf import Backend
+from dualtune.grade import STATUSES
+from dualtune.recipe import Eval, Model
+from dualtune.sources.benchmarks import load_benchmark
+from dualtune.tasks.prompts import solve_messages
+
+SETTINGS = Eval(
+    benchmarks=("synthetic_test",), limit=7, batch_size=3, max_new_tokens=12, precision="fp32"
+)
+
+
+def evaluate(folder: Path, run: Path, *, settings: Eval = SETTINGS, **kwargs: Any) -> Any:
+    given: dict[str, Any] = {"name": "base", "model": Model(), "train_source": "synthetic"}
+    given |= kwargs
+    return evaluate_model(folder, given.pop("name"), settings=settings, run=run, **given)
+
+
+def read_rows(run: Path, name: str = "base", benchmark: str = "synthetic_test") -> list[Any]:
+    file = run / "eval" / name / f"{benchmark}.cot.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The prompts of each batch that is generated."""
+    batches: list[list[str]] = []
+    original = Backend.generate_rows
+
+    def spy(self: Backend, requests: Sequence[Any]) -> Any:
+        batches.append([request.args[0] for request in requests])
+        return original(self, requests)
+
+    monkeypatch.setattr(Backend, "generate_rows", spy)
+    return batches
+
+
+def test_rows_and_results_are_written(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]]
+) -> None:
+    results = evaluate(model_folder, tmp_path)
+    rows = read_rows(tmp_path)
+    assert [len(batch) for batch in generated] == [3, 3, 1]
+    assert [row["id"] for row in rows] == [r.id for r in load_benchmark("synthetic_test", limit=7)]
+    for row, source in zip(rows, load_benchmark("synthetic_test", limit=7), strict=True):
+        assert (row["question"], row["gold"]) == (source.question, source.gold)
+        assert len(row["outputs"]) == len(row["truncated"]) == 1
+        assert row["status"] in STATUSES
+        assert "<|im_" not in row["outputs"][0]
+    entry = results["synthetic_test"]
+    assert json.loads((tmp_path / "eval.json").read_text())["models"]["base"] == results
+    assert (entry["mode"], entry["rows"], entry["of"], entry["domain"]) == ("cot", 7, 1000, "in")
+    assert sum(entry["statuses"].values()) == 7
+    assert entry["interval"][0] <= entry["accuracy"] <= entry["interval"][1]
+    assert entry["truncated"] == sum(row["truncated"][0] for row in rows)
+
+
+def test_what_was_generated_is_not_generated_again(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = evaluate(model_folder, tmp_path)
+    before = read_rows(tmp_path)
+    (tmp_path / "eval.json").unlink()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(Backend, "__init__", refuse)
+    assert evaluate(model_folder, tmp_path) == first
+    assert read_rows(tmp_path) == before
+
+
+def test_an_interrupted_run_goes_on_with_the_same_batches(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(model_folder, tmp_path / "straight")
+    straight = list(generated)
+    generated.clear()
+    spied = Backend.generate_rows
+
+    def interrupted(self: Backend, requests: Sequence[Any]) -> Any:
+        if len(generated) == 1:
+            raise KeyboardInterrupt
+        return spied(self, requests)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Backend, "generate_rows", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(model_folder, tmp_path / "killed")
+    assert len(read_rows(tmp_path / "killed")) == 3
+    evaluate(model_folder, tmp_path / "killed")
+    assert generated == straight
+    assert read_rows(tmp_path / "killed") == read_rows(tmp_path / "straight")
+
+
+def test_a_larger_limit_keeps_what_is_there(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]]
+) -> None:
+    evaluate(model_folder, tmp_path, settings=SETTINGS.model_copy(update={"limit": 4}))
+    generated.clear()
+    results = evaluate(model_folder, tmp_path)
+    assert sum(map(len, generated)) == 3
+    assert results["synthetic_test"]["rows"] == len(read_rows(tmp_path)) == 7
+
+
+def test_other_weights_or_settings_start_anew(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]]
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    run = tmp_path / "run"
+    evaluate(model_folder, run)
+    generated.clear()
+    evaluate(model_folder, run, settings=SETTINGS.model_copy(update={"max_new_tokens": 5}))
+    assert sum(map(len, generated)) == 7
+    other = tmp_path / "other"
+    shutil.copytree(model_folder, other)
+    weights = load_file(other / "model.safetensors")
+    weights["lm_head.weight"] = torch.roll(weights["lm_head.weight"], 1, 0)
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    before = [row["outputs"] for row in read_rows(run)]
+    generated.clear()
+    evaluate(other, run, settings=SETTINGS.model_copy(update={"max_new_tokens": 5}))
+    assert sum(map(len, generated)) == 7
+    assert [row["outputs"] for row in read_rows(run)] != before
+
+
+def test_other_prompts_are_generated_anew(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]]
+) -> None:
+    evaluate(model_folder, tmp_path)
+    generated.clear()
+    evaluate(model_folder, tmp_path, model=Model(system="Be brief."))
+    assert sum(map(len, generated)) == 7
+    assert all("Be brief." in row["prompt"] for row in read_rows(tmp_path))
+
+
+@pytest.mark.parametrize("prompt", ["chat", "alpaca"])
+@pytest.mark.parametrize("system", [None, "You are a careful tutor."])
+def test_prompts_are_those_of_training(model_folder: Path, prompt: Any, system: str | None) -> None:
+    from transformers import AutoTokenizer
+
+    from dualtune.lm.encode import Encoder
+
+    encoder = Encoder(AutoTokenizer.from_pretrained(model_folder), prompt=prompt)
+    requests = build_requests(
+        "synthetic_ood_depth", render=encoder.render, settings=SETTINGS, system=system
+    )
+    assert len(requests) == 7
+    for request in requests:
+        expected = encoder.render(solve_messages(request.row.question, system=system))
+        assert request.prompt == expected
+        assert system is None or system in request.prompt
+
+
+def test_limits_of_single_benchmarks(model_folder: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(
+        update={
+            "benchmarks": ("synthetic_test", "synthetic_ood_types"),
+            "limits": {"synthetic_ood_types": 2},
+            "domains": {"synthetic_test": "out"},
+        }
+    )
+    results = evaluate(model_folder, tmp_path, settings=settings)
+    assert [entry["rows"] for entry in results.values()] == [7, 2]
+    assert [entry["domain"] for entry in results.values()] == ["out", "out"]
+
+
+def test_both_models_stand_in_eval_json(model_folder: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"limit": 2})
+    base = evaluate(model_folder, tmp_path, settings=settings)
+    tuned = evaluate(model_folder, tmp_path, settings=settings, name="tuned")
+    models = json.loads((tmp_path / "eval.json").read_text())["models"]
+    assert models == {"base": base, "tuned": tuned}
+
+
+def test_a_spoilt_eval_json_is_told(tmp_path: Path) -> None:
+    (tmp_path / "eval.json").write_text("{")
+    with pytest.raises(BadInput, match="Move it away"):
+        merge_results(tmp_path / "eval.json", "base", {})
+
+
+def test_unknown_benchmarks_fail_before_anything_is_done(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"benchmarks": ("synthetic_test", "svmap")})
+    with pytest.raises(BadInput, match="did you mean 'svamp'"):
+        evaluate(tmp_path / "no-model", tmp_path, settings=settings)
+    settings = SETTINGS.model_copy(update={"domains": {"svmap": "in"}})
+    with pytest.raises(BadInput, match="did you mean 'svamp'"):
+        evaluate(tmp_path / "no-model", tmp_path, settings=settings)
+
+
+def test_without_the_harness_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(BadInput, match=r"dualtune\[eval\]"):
+        evaluate(tmp_path, tmp_path)
+
+
+def test_rows_without_a_readable_gold_are_not_counted_as_wrong() -> None:
+    rows: list[Any] = [
+        {"status": status, "strict": status == "correct", "truncated": [False]}
+        for status in ("correct", "wrong", "error", "no_answer", "unparsed")
+    ]
+    entry = harness.summarise(rows, "svamp", settings=SETTINGS)
+    assert (entry["rows"], entry["correct"], entry["accuracy"]) == (5, 1, 0.25)
+    assert entry["strict"] == 0.25
+    assert entry["statuses"]["error"] == 1
