@@ -137,7 +137,8 @@ class TrainLog:
         """Return what train.json says of the run so far."""
         trained = [x for x in self.lines if "loss" in x]
         validated = [x["validation"] for x in self.lines if "validation" in x]
-        seconds = max(self.seconds, 1e-9)
+        # Up to the last step: writing the final checkpoint is not training.
+        seconds = max(float(trained[-1]["seconds"]) if trained else 0.0, 1e-9)
         return {
             "steps": trained[-1]["step"] if trained else 0,
             "instances": {name: self.instances[name] for name in TASK_NAMES},

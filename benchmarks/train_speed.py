@@ -1,0 +1,239 @@
+"""Training speed side by side: dualtune against TRL's SFTTrainer on the same instances.
+
+All sides train the same model on the same tokens with the same precision for the same number of
+optimiser steps, each in a process of its own, one after the other in one run, so that the ratios
+hold where the machine's speed drifts. TRL runs at its best: gradient checkpointing off, rows of
+similar length together, tokens prepared beforehand. The last line is JSON:
+
+    ours, ours_unpacked, trl_padded, trl_packed   instances a second, optimiser steps included
+    ratio                                         ours over the better TRL
+    sharing                                       ours over ours with trie packing off
+
+Run it with ``make bench-train``, or on a GPU with ``--device cuda``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+SIDES = ("ours", "trl_padded", "trl_packed", "ours_unpacked")
+
+
+def main() -> None:
+    """Measure every side in a process of its own and print the figures."""
+    options = _options()
+    if options.side:
+        print(json.dumps(_SIDES[options.side](options)))
+        return
+    figures: dict[str, Any] = {}
+    for repeat in range(options.repeats):
+        for side in options.sides.split(","):
+            found = _in_own_process(side)
+            print(
+                f"{side:>14}: {found['instances_per_second']:.3f} instances/s, "
+                f"{found['instances']} instances in {found['seconds']:.1f} s, "
+                f"{found['steps']} optimiser steps, peak {found['peak_mib']:,} MiB"
+                + (f" (run {repeat + 1})" if options.repeats > 1 else ""),
+                flush=True,
+            )
+            figures.setdefault(side, []).append(found)
+    print(json.dumps(_summary(figures, options)))
+
+
+def _options() -> argparse.Namespace:
+    data = os.environ.get("DUALTUNE_DATA")
+    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=default, help="GSM8K train file (default %(default)s)")
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--problems", type=int, default=16, help="Problems trained on")
+    parser.add_argument("--problems-per-step", type=int, default=8)
+    parser.add_argument("--irsp", type=int, default=3, help="IRSP instances a Problem")
+    parser.add_argument("--ir", type=int, default=3, help="IR instances a Problem")
+    parser.add_argument("--precision", default="bf16", choices=("bf16", "fp32"))
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--batch", type=int, default=8, help="rows a micro-batch of TRL padded")
+    parser.add_argument("--pack", type=int, default=1024, help="tokens a row of TRL packed")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--sides", default=",".join(SIDES))
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _in_own_process(side: str) -> dict[str, Any]:
+    # Threads that sleep while they wait: kind to shared cores, and the same for every side.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    done = subprocess.run(
+        [sys.executable, *sys.argv, "--side", side],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _summary(
+    figures: dict[str, list[dict[str, Any]]], options: argparse.Namespace
+) -> dict[str, Any]:
+    best = {
+        side: max(found["instances_per_second"] for found in runs) for side, runs in figures.items()
+    }
+    result: dict[str, Any] = {side: round(best[side], 4) for side in best}
+    trl = max((best[s] for s in ("trl_padded", "trl_packed") if s in best), default=None)
+    if "ours" in best and trl:
+        result["ratio"] = round(best["ours"] / trl, 3)
+    if "ours" in best and "ours_unpacked" in best:
+        result["sharing"] = round(best["ours"] / best["ours_unpacked"], 3)
+    result["peak_mib"] = {s: max(f["peak_mib"] for f in runs) for s, runs in figures.items()}
+    result["masks"] = [options.irsp, options.ir]
+    result["instances"] = figures[next(iter(figures))][0]["instances"]
+    result["precision"], result["device"] = options.precision, options.device
+    return result
+
+
+def _recipe(options: argparse.Namespace, run: str, *, trie: bool = True) -> Any:
+    from dualtune.recipe import parse_recipe
+
+    return parse_recipe(
+        {
+            "data": {"train": {"path": options.data, "limit": options.problems}},
+            "tasks": {
+                "irsp": {"per_problem": options.irsp},
+                "ir": {"per_problem": options.ir},
+            },
+            "model": {"id": options.model},
+            "train": {
+                "epochs": 1,
+                "problems_per_step": options.problems_per_step,
+                "precision": options.precision,
+                "device": options.device,
+                "trie": trie,
+                "save_steps": 10_000,
+                "logging_steps": 1,
+            },
+            "run": run,
+        }
+    )
+
+
+def _ours(options: argparse.Namespace, *, trie: bool = True) -> dict[str, Any]:
+    from dualtune.lm.train import tune
+    from dualtune.sources.readers import load_problems
+
+    with tempfile.TemporaryDirectory() as run:
+        recipe = _recipe(options, run, trie=trie)
+        tune(recipe, Path(run), train=load_problems(recipe.data.train))
+        told = json.loads((Path(run) / "train.json").read_text())
+    return _figures(sum(told["instances"].values()), told["seconds"], told["steps"])
+
+
+def _trl(options: argparse.Namespace, *, packed: bool) -> dict[str, Any]:
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    from dualtune.lm.models import load_model, load_tokenizer, resolve_model
+
+    recipe = _recipe(options, "unused")
+    folder = resolve_model(recipe.model)
+    rows = _encoded(options, recipe, folder)
+    steps = -(-options.problems // options.problems_per_step)
+    batch = 1 if packed else options.batch
+    if packed:
+        tokens = sum(len(row["input_ids"]) for row in rows)
+        micro_batches = -(-tokens // options.pack)
+    else:
+        micro_batches = -(-len(rows) // batch)
+    with tempfile.TemporaryDirectory() as out:
+        config = SFTConfig(
+            output_dir=out,
+            max_steps=steps,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=-(-micro_batches // steps),
+            gradient_checkpointing=False,
+            train_sampling_strategy="random" if packed else "group_by_length",
+            learning_rate=recipe.train.learning_rate,
+            optim="adamw_torch_fused",
+            bf16=options.precision == "bf16",
+            use_cpu=options.device == "cpu",
+            packing=packed,
+            max_length=options.pack if packed else None,
+            save_strategy="no",
+            report_to="none",
+            logging_steps=1,
+            disable_tqdm=True,
+        )
+        model = load_model(folder, attention="sdpa").to(options.device)
+        trainer = SFTTrainer(
+            model=model,
+            args=config,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=load_tokenizer(folder),
+        )
+        prepared = trainer.train_dataset
+        started = time.monotonic()
+        trainer.train()
+        seconds = time.monotonic() - started
+        taken = trainer.state.global_step * config.gradient_accumulation_steps * batch
+        # The last step may be short of rows: count what was trained on.
+        share = min(1.0, taken / len(prepared))
+    return _figures(round(len(rows) * share), seconds, trainer.state.global_step)
+
+
+def _encoded(options: argparse.Namespace, recipe: Any, folder: Any) -> list[dict[str, list[int]]]:
+    """Return the instances that dualtune trains on, as input ids and labels."""
+    from collections import Counter
+
+    from dualtune.lm.encode import Encoder
+    from dualtune.lm.models import load_tokenizer
+    from dualtune.lm.steps import Layout, Preparer
+    from dualtune.sources.readers import load_problems
+
+    preparer = Preparer(
+        encoder=Encoder(load_tokenizer(folder), recipe.model.prompt),
+        tasks=recipe.tasks,
+        seed=recipe.seed,
+        system=None,
+        max_length=recipe.train.max_length,
+        layout=Layout(tokens_per_pack=1),
+    )
+    rows = []
+    for problem in load_problems(recipe.data.train):
+        for group in preparer.groups(problem, 0, Counter()):
+            for _, labelled in group:
+                ids = labelled.ids.tolist()
+                start = labelled.label_start
+                rows.append({"input_ids": ids, "labels": [-100] * start + ids[start:]})
+    return rows
+
+
+def _figures(instances: int, seconds: float, steps: int) -> dict[str, Any]:
+    return {
+        "instances": instances,
+        "seconds": seconds,
+        "steps": steps,
+        "instances_per_second": instances / seconds,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+_SIDES = {
+    "ours": _ours,
+    "ours_unpacked": lambda options: _ours(options, trie=False),
+    "trl_padded": lambda options: _trl(options, packed=False),
+    "trl_packed": lambda options: _trl(options, packed=True),
+}
+
+
+if __name__ == "__main__":
+    main()
