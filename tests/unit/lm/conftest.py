@@ -23,7 +23,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random tiny Llama with a real tokenizer, saved as a folder."""
     from transformers import AutoModelForCausalLM, LlamaConfig
 
-    from tests.unit.evaluate.conftest import tiny_tokenizer
+    from tests.tiny import tiny_tokenizer
 
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = tiny_tokenizer()
