@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         _handlers()[options.command](options, overrides)
+        sys.stdout.flush()  # here, where a reader that has gone is no error
     except DualtuneError as error:
         if options.debug:
             raise
@@ -84,8 +85,15 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             sub.usage = f"dualtune {name} {argument} [--section.key value ...]"
             sub.add_argument("recipe", metavar=argument, help="the recipe")
         if name == "preview":
-            sub.add_argument("--count", type=int, default=3, help="Problems shown (default 3)")
+            sub.add_argument("--count", type=_count, default=3, help="Problems shown (default 3)")
     return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is below 1")
+    return value
 
 
 def _version() -> str:

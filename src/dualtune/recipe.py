@@ -18,7 +18,24 @@ from dualtune.errors import BadInput, nearest
 class Section(BaseModel):
     """A part of the recipe: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections(cls, values: Any) -> Any:
+        # A section whose keys are all commented out is null in YAML: it means the defaults.
+        if not isinstance(values, dict):
+            return values
+        return {k: {} if v is None and k in _sections(cls) else v for k, v in values.items()}
+
+
+def _sections(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    fields = section.model_fields.items()
+    return {
+        name: field.annotation
+        for name, field in fields
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
 
 
 class Columns(Section):
@@ -271,15 +288,15 @@ def describe_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterat
     Yields:
         ``(key, type, default, meaning)`` for each leaf key, in file order.
     """
+    inner = _sections(section)
     for name, field in section.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from describe_keys(inner, f"{prefix}{name}.")
+        if name in inner:
+            yield from describe_keys(inner[name], f"{prefix}{name}.")
             continue
         default = (
             "required" if field.is_required() else field.get_default(call_default_factory=True)
         )
-        kind = _type_name(inner)
+        kind = _type_name(field.annotation)
         yield f"{prefix}{name}", kind, _shown(default), field.description or ""
 
 
@@ -329,7 +346,9 @@ def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for name in sections:
-        inner = values.setdefault(name, {})
+        if values.get(name) is None:
+            values[name] = {}
+        inner = values[name]
         if not isinstance(inner, dict):
             raise BadInput(f"--{key}: {name} is {inner!r}, not a section")
         values = inner
@@ -342,9 +361,7 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         section: type[BaseModel] = Recipe
         for name in place[:-1]:
-            inner = section.model_fields[name].annotation if name in section.model_fields else None
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                section = inner
+            section = _sections(section).get(name, section)
         return f"unknown key {key!r}{nearest(place[-1], tuple(section.model_fields))}"
     if error["type"] == "missing":
         return f"missing key {key!r}"
