@@ -6,6 +6,7 @@ kept in the run's manifest.json, together with what a reader needs to repeat the
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -14,6 +15,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,9 @@ _PACKAGES = (
 )
 
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 @dataclass(slots=True)
 class Manifest:
     """What a run folder says of itself: versions, seeds, data and stages."""
@@ -51,11 +56,14 @@ class Manifest:
         if not path.exists():
             return cls(path)
         try:
-            return cls(path, json.loads(path.read_text(encoding="utf-8")))
-        except json.JSONDecodeError as error:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise BadInput(
                 f"{path} is not valid JSON ({error}). Remove it: stages then run again."
             ) from error
+        if not isinstance(values, dict):
+            raise BadInput(f"{path} holds no JSON object. Remove it: stages then run again.")
+        return cls(path, values)
 
     def stage(self, name: str) -> dict[str, Any]:
         """Return what is known of a stage."""
@@ -72,10 +80,17 @@ class Manifest:
         self.save()
 
     def save(self) -> None:
-        """Write the file whole or not at all."""
+        """Write the file whole or not at all.
+
+        Raises:
+            BadInput: If it cannot be written.
+        """
         work = self.path.with_suffix(".partial")
-        work.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
-        work.replace(self.path)
+        try:
+            work.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
+            work.replace(self.path)
+        except OSError as error:
+            raise BadInput(_unwritable(self.path.parent, error)) from error
 
 
 @dataclass(slots=True)
@@ -100,10 +115,10 @@ class Pipeline:
             run.mkdir(parents=True, exist_ok=True)
             (run / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
         except OSError as error:
-            raise BadInput(
-                f"run: cannot write to {run}: {error}. Choose another folder with --run."
-            ) from error
+            raise BadInput(_unwritable(run, error)) from error
         manifest = Manifest.open(run)
+        model = {"id": _model_name(recipe)}
+        known = manifest.values.get("model", {})
         manifest.values.update(
             {
                 "dualtune": dualtune.__version__,
@@ -112,7 +127,7 @@ class Pipeline:
                 "packages": _versions(),
                 "seed": recipe.seed,
                 "data": data,
-                "model": manifest.values.get("model", {"id": recipe.model.id}),
+                "model": known if known.get("id") == model["id"] else model,
             }
         )
         manifest.save()
@@ -132,6 +147,11 @@ class Pipeline:
         if not self.recipe.eval.benchmarks:
             log.info("eval_%s: the recipe names no benchmarks", model)
             return
+        if model == "tuned" and not self._is_tuned():
+            raise BadInput(
+                f"{self.run} holds no model that this recipe tuned (none, or one of other "
+                "settings or data): run dualtune train first."
+            )
         key = self._eval_key(model)
         self._stage(f"eval_{model}", key, f"eval/{model}", lambda: self._evaluate(model))
 
@@ -177,14 +197,29 @@ class Pipeline:
         try:
             work()
         except (DualtuneError, KeyboardInterrupt):
-            spent = seconds_before + time.monotonic() - started
-            self.manifest.values["stages"][name]["seconds"] = round(spent, 1)
-            self.manifest.save()
+            self._note_seconds(name, seconds_before + time.monotonic() - started)
             raise
+        except OSError as error:
+            if error.errno not in _DISK_FULL:
+                raise
+            raise DualtuneError(
+                f"{name}: the disk is full: {error}. Free some space and give the same command "
+                "again; it goes on where it stopped."
+            ) from error
         seconds = seconds_before + time.monotonic() - started
         self.manifest.finish(name, fingerprint=key, seconds=seconds)
         self.fresh.append(name)
         log.info("%s: done in %s", name, _duration(seconds))
+
+    def _note_seconds(self, name: str, seconds: float) -> None:
+        self.manifest.values["stages"][name]["seconds"] = round(seconds, 1)
+        # What stopped the stage is what the user has to read.
+        with suppress(BadInput):
+            self.manifest.save()
+
+    def _is_tuned(self) -> bool:
+        tuned = self.manifest.stage("train").get("fingerprint")
+        return tuned == self._train_key() and (self.run / "model" / "config.json").exists()
 
     def _build(self) -> None:
         from dualtune.build.engine import build
@@ -208,8 +243,6 @@ class Pipeline:
         from dualtune.lm.models import resolve_model
 
         folder = self.run / "model" if model == "tuned" else resolve_model(self.recipe.model)
-        if model == "tuned" and not (self.run / "model").is_dir():
-            raise BadInput(f"no tuned model in {self.run}: run dualtune train first.")
         evaluate_model(
             folder,
             model,
@@ -263,11 +296,12 @@ class Pipeline:
         known = self.manifest.values["model"]
         folder = resolve_model(self.recipe.model)
         stamp = _stamp(folder)
-        if known.get("id") == self.recipe.model.id and known.get("stamp") == stamp:
+        name = _model_name(self.recipe)
+        if known.get("id") == name and known.get("stamp") == stamp:
             return str(known["sha256"])
         digest = weights_digest(folder)
         self.manifest.values["model"] = {
-            "id": self.recipe.model.id,
+            "id": name,
             "sha256": digest,
             "stamp": stamp,
         }
@@ -327,6 +361,19 @@ def train_source(recipe: Recipe) -> str:
     if source.format not in ("auto", "columns"):
         return source.format
     return source.hub or Path(source.path or "").name
+
+
+def _model_name(recipe: Recipe) -> str:
+    # The manifest goes with the results, so it holds no path of the machine that made them.
+    path = Path(recipe.model.id).expanduser()
+    return path.name if path.is_absolute() or path.exists() else recipe.model.id
+
+
+def _unwritable(run: Path, error: OSError) -> str:
+    return (
+        f"run: cannot write to {run}: {error}. Free some space, or choose another folder with "
+        "--run."
+    )
 
 
 def _input_files(source: Source) -> list[Path]:
