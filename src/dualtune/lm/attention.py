@@ -146,8 +146,10 @@ def trie_attention(
         ``[B, L, H, D]`` and no weights.
 
     Raises:
-        ValueError: If dropout or a score cap is asked for on packed tries.
+        ValueError: If attention sinks are asked for, or dropout or a score cap on packed tries.
     """
+    if kwargs.get("s_aux") is not None:
+        raise ValueError("trie attention has no attention sinks: use eager")
     packed = attention_mask is not None and not (
         attention_mask.is_floating_point() or attention_mask.dtype == torch.bool
     )

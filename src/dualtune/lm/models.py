@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import shutil
+import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,7 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
         BadInput: If it cannot be loaded.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     from dualtune.lm.attention import register_trie_attention
@@ -118,7 +120,8 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation=attention
         )
-    except (OSError, ValueError) as error:
+    # RuntimeError: the weights' shapes are not the configuration's.
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BadInput(load_failure("model", folder, error)) from error
     return model
 
@@ -128,7 +131,7 @@ def quiet_transformers() -> None:
     from transformers.utils import logging as transformers_logging
 
     if is_quiet():
-        transformers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def weights_digest(folder: Path | str) -> str:
@@ -179,10 +182,11 @@ def _converted(file: Path, cache: Path) -> Path:
     if (folder / DONE).is_file():
         return folder
     log.info("converting %s once into %s", file.name, folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     # Convert beside the target and rename, so that a kill leaves no half model behind.
-    work = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+    work: Path | None = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
         _convert(file, work)
         (work / DONE).write_text("converted\n")
         try:
@@ -195,8 +199,14 @@ def _converted(file: Path, cache: Path) -> Path:
             f"cannot write the converted model to {folder}: {error}. Free some space, or set "
             "model.cache_dir (or DUALTUNE_CACHE) to another folder."
         ) from error
+    except (ValueError, KeyError, struct.error) as error:
+        raise BadInput(
+            f"model.id: cannot convert {file}: {error}. It is no GGUF file, was cut off, or holds "
+            "a kind of model that transformers cannot read."
+        ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
     return folder
 
 

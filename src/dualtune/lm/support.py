@@ -27,6 +27,8 @@ _RECURRENT = ("mamba", "rwkv", "recurrent", "jamba", "zamba", "bamba", "xlstm", 
 _ALIBI = {"bloom", "mpt"}
 # These rotary scalings change every position with the largest one in the batch.
 _LENGTH_DEPENDENT_ROPE = {"dynamic", "longrope"}
+# Dropout of heads that a causal language model does not have.
+_OTHER_HEADS = ("classifier_", "summary_")
 
 # Relative difference of the loss, in fp32, that rounding alone does not explain.
 TOLERANCE = 1e-4
@@ -76,17 +78,20 @@ def choose_attention(
 
     Returns:
         ``trie`` on CPU, where skipping masked blocks pays; ``sdpa`` on a GPU; ``eager`` for
-        models with a score cap, which the other two do not compute.
+        models whose scores the other two do not compute (capped ones, attention sinks).
+
+    Raises:
+        BadInput: If a kernel is asked for that does not compute this model's scores.
     """
-    capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
+    special = _special_scores(config)
     if setting != "auto":
-        if capped and setting != "eager":
+        if special and setting != "eager":
             raise BadInput(
-                f"model.attention: {config.model_type} caps its attention scores, which "
-                f"{setting} does not compute. Set model.attention: eager (or auto)."
+                f"model.attention: {config.model_type} {special}, which {setting} does not "
+                "compute. Set model.attention: eager (or auto)."
             )
         return setting
-    if capped:
+    if special:
         return "eager"
     return "trie" if device == "cpu" else "sdpa"
 
@@ -123,6 +128,18 @@ def verify_packing(model: Any, group: Sequence[Labelled]) -> float:
     return difference
 
 
+def _special_scores(config: Any) -> str | None:
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None:
+        return "caps its attention scores"
+    # transformers says so of models whose attention takes more than queries, keys and values.
+    model: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    if model is not None and not model._supports_sdpa:
+        return "has attention of its own (such as attention sinks)"
+    return None
+
+
 def _rope_types(config: Any) -> set[str]:
     found = set()
     for name in ("rope_parameters", "rope_scaling"):
@@ -136,7 +153,9 @@ def _rope_types(config: Any) -> set[str]:
 
 def _dropout(config: Any) -> tuple[str, float] | None:
     for name, value in sorted(config.to_dict().items()):
-        named = name.endswith(("dropout", "pdrop")) or "dropout" in name
+        if name.startswith(_OTHER_HEADS):
+            continue
+        named = name.endswith("pdrop") or "dropout" in name
         if named and isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
             return name, value
     return None
