@@ -7,12 +7,7 @@ kept in the run's manifest.json, together with what a reader needs to repeat the
 from __future__ import annotations
 
 import errno
-import hashlib
-import importlib.metadata
-import json
 import logging
-import os
-import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,75 +17,20 @@ from typing import Any
 
 import dualtune
 from dualtune.errors import BadInput, DualtuneError
+from dualtune.manifest import (
+    Manifest,
+    environment,
+    file_entry,
+    fingerprint,
+    folder_stamp,
+    unwritable,
+)
 from dualtune.recipe import Recipe, Source, dump_recipe
 from dualtune.records import Problem
 
 log = logging.getLogger(__name__)
 
-_PACKAGES = (
-    "accelerate",
-    "datasets",
-    "lm_eval",
-    "numpy",
-    "pyarrow",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
-
-
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(slots=True)
-class Manifest:
-    """What a run folder says of itself: versions, seeds, data and stages."""
-
-    path: Path
-    values: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def open(cls, run: Path) -> Manifest:
-        """Read the manifest of a run, or start one."""
-        path = run / "manifest.json"
-        if not path.exists():
-            return cls(path)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise BadInput(
-                f"{path} is not valid JSON ({error}). Remove it: stages then run again."
-            ) from error
-        if not isinstance(values, dict):
-            raise BadInput(f"{path} holds no JSON object. Remove it: stages then run again.")
-        return cls(path, values)
-
-    def stage(self, name: str) -> dict[str, Any]:
-        """Return what is known of a stage."""
-        found: dict[str, Any] = self.values.get("stages", {}).get(name, {})
-        return found
-
-    def finish(self, name: str, *, fingerprint: str, seconds: float) -> None:
-        """Note that a stage is done."""
-        self.values.setdefault("stages", {})[name] = {
-            "fingerprint": fingerprint,
-            "seconds": round(seconds, 1),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        }
-        self.save()
-
-    def save(self) -> None:
-        """Write the file whole or not at all.
-
-        Raises:
-            BadInput: If it cannot be written.
-        """
-        work = self.path.with_suffix(".partial")
-        try:
-            work.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
-            work.replace(self.path)
-        except OSError as error:
-            raise BadInput(_unwritable(self.path.parent, error)) from error
 
 
 @dataclass(slots=True)
@@ -110,21 +50,18 @@ class Pipeline:
             BadInput: If an input is missing or the folder cannot be written.
         """
         run = Path(recipe.run).expanduser()
-        data = [_file_entry(p) for p in _input_files(recipe.data.train)]
+        data = [file_entry(p) for p in _input_files(recipe.data.train)]
         try:
             run.mkdir(parents=True, exist_ok=True)
             (run / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
         except OSError as error:
-            raise BadInput(_unwritable(run, error)) from error
+            raise BadInput(unwritable(run, error)) from error
         manifest = Manifest.open(run)
         model = {"id": _model_name(recipe)}
         known = manifest.values.get("model", {})
         manifest.values.update(
             {
-                "dualtune": dualtune.__version__,
-                "python": platform.python_version(),
-                "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-                "packages": _versions(),
+                **environment(),
                 "seed": recipe.seed,
                 "data": data,
                 "model": known if known.get("id") == model["id"] else model,
@@ -161,7 +98,7 @@ class Pipeline:
 
         page = self.run / "report.html"
         inputs = [self.manifest.stage(n).get("fingerprint") for n in self._stages()]
-        key = _hash({"stages": inputs, "version": dualtune.__version__})
+        key = fingerprint({"stages": inputs, "version": dualtune.__version__})
         self._stage("report", key, page.name, lambda: write_report(self.run))
         return page
 
@@ -254,7 +191,7 @@ class Pipeline:
 
     def _build_key(self) -> str:
         recipe = self.recipe
-        return _hash(
+        return fingerprint(
             {
                 "data": recipe.data.model_dump(mode="json"),
                 "files": [entry["sha256"] for entry in self.manifest.values["data"]],
@@ -267,7 +204,7 @@ class Pipeline:
 
     def _train_key(self) -> str:
         recipe = self.recipe
-        return _hash(
+        return fingerprint(
             {
                 "build": self._build_key(),
                 "train": recipe.train.model_dump(mode="json", exclude={"workers", "device"}),
@@ -278,7 +215,7 @@ class Pipeline:
 
     def _eval_key(self, model: str) -> str:
         recipe = self.recipe
-        return _hash(
+        return fingerprint(
             {
                 "model": self._train_key() if model == "tuned" else self._base_digest(),
                 "prompt": recipe.model.prompt,
@@ -295,7 +232,7 @@ class Pipeline:
 
         known = self.manifest.values["model"]
         folder = resolve_model(self.recipe.model)
-        stamp = _stamp(folder)
+        stamp = folder_stamp(folder)
         name = _model_name(self.recipe)
         if known.get("id") == name and known.get("stamp") == stamp:
             return str(known["sha256"])
@@ -369,48 +306,10 @@ def _model_name(recipe: Recipe) -> str:
     return path.name if path.is_absolute() or path.exists() else recipe.model.id
 
 
-def _unwritable(run: Path, error: OSError) -> str:
-    return (
-        f"run: cannot write to {run}: {error}. Free some space, or choose another folder with "
-        "--run."
-    )
-
-
 def _input_files(source: Source) -> list[Path]:
     from dualtune.sources.readers import input_files
 
     return input_files(source)
-
-
-def _file_entry(path: Path) -> dict[str, str]:
-    with path.open("rb") as stream:
-        return {
-            "path": path.name,
-            "sha256": hashlib.file_digest(stream, "sha256").hexdigest(),
-        }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _stamp(folder: Path | str) -> str:
-    # Sizes and times say whether a folder of gigabytes has to be read again.
-    path = Path(folder)
-    if not path.is_dir():
-        return str(folder)
-    entries = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in path.iterdir())
-    return _hash({"files": entries})
-
-
-def _hash(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _duration(seconds: float) -> str:

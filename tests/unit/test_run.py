@@ -14,7 +14,8 @@ import pytest
 import dualtune
 from dualtune.errors import BadInput, DualtuneError
 from dualtune.recipe import Recipe, load_recipe, parse_recipe
-from dualtune.run import Manifest, Pipeline, preview_recipe, run_recipe, train_source
+from dualtune.manifest import Manifest
+from dualtune.run import Pipeline, preview_recipe, run_recipe, train_source
 
 EVERYTHING = ["build", "eval_base", "train", "eval_tuned", "report"]
 
