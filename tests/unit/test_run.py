@@ -13,8 +13,8 @@ import pytest
 
 import dualtune
 from dualtune.errors import BadInput, DualtuneError
-from dualtune.recipe import Recipe, load_recipe, parse_recipe
 from dualtune.manifest import Manifest
+from dualtune.recipe import Recipe, load_recipe, parse_recipe
 from dualtune.run import Pipeline, preview_recipe, run_recipe, train_source
 
 EVERYTHING = ["build", "eval_base", "train", "eval_tuned", "report"]
@@ -200,6 +200,16 @@ def test_seconds_of_an_interrupted_stage_are_kept(
     monkeypatch.setattr(Pipeline, "_build", takes(10))
     Pipeline.open(place.recipe()).build()
     assert place.manifest["stages"]["build"]["seconds"] == 110
+
+
+def test_seconds_of_other_settings_do_not_count(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = {"stages": {"build": {"unfinished": "other settings", "seconds": 100.0}}}
+    place.run.mkdir()
+    (place.run / "manifest.json").write_text(json.dumps(manifest))
+    Pipeline.open(place.recipe()).build()
+    assert place.manifest["stages"]["build"]["seconds"] < 100
 
 
 def test_train_builds_first(place: Place) -> None:

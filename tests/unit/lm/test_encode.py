@@ -144,7 +144,8 @@ def test_alpaca_without_a_beginning_of_text() -> None:
 class Words:
     """A tokenizer by words that writes its texts with a space before them unless told otherwise.
 
-    ``merges`` are joined to one token where they stand side by side, across any boundary.
+    ``merges`` are joined to one token where they stand side by side, across any boundary; with
+    ``instead``, the first of them becomes that token.
     """
 
     chat_template = None
@@ -155,9 +156,10 @@ class Words:
     added_tokens_decoder: dict[int, Any] = {}  # noqa: RUF012
     all_special_ids = (0,)
 
-    def __init__(self, *, opening: str = "", merges: tuple[str, str] | None = None) -> None:
+    def __init__(self, *, opening: str = "", merges: Any = None, instead: str = "") -> None:
         self.opening = opening
         self.merges = merges
+        self.instead = instead
         self.known = ["<end>"]
 
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
@@ -169,7 +171,7 @@ class Words:
         joined: list[str] = []
         for word in words:
             if joined and self.merges and (joined[-1], word) == self.merges:
-                joined[-1] += word
+                joined[-1:] = [self.instead, word] if self.instead else [joined[-1] + word]
             else:
                 joined.append(word)
         self.known += [w for w in joined if w not in self.known]
@@ -190,9 +192,10 @@ def test_a_tokenizer_that_opens_texts_with_a_space_gets_its_labels_in_context() 
     assert label == "Two left"
 
 
-def test_tokens_that_merge_across_the_seam_are_refused() -> None:
+@pytest.mark.parametrize("instead", ["", "\r"])
+def test_tokens_that_merge_across_the_seam_are_refused(instead: str) -> None:
     """Prompt and target would not be the tokens that generation sees: counted, never trained."""
-    tokenizer = Words(opening=" ", merges=("\n", "Two"))
+    tokenizer = Words(opening=" ", merges=("\n", "Two"), instead=instead)
     encoder = Encoder(tokenizer, "alpaca")
     with pytest.raises(LabelError, match=r"instance x/solve: the label tokens decode to"):
         encoder.encode(instance("Two left"))
