@@ -206,7 +206,7 @@ class Eval(Section):
     mode: Literal["cot"] = Field("cot", description="decoding mode")
     backend: Literal["hf"] = Field("hf", description="generation backend of lm-evaluation-harness")
     baseline: bool = Field(True, description="evaluate the untuned model as well")
-    batch_size: int = Field(32, ge=1, description="rows generated at once")
+    batch_size: int = Field(64, ge=1, description="rows generated at once")
     max_new_tokens: int = Field(256, ge=1, description="longest generation (tokens)")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="weights' precision")
     data_dir: str | None = Field(

@@ -1,9 +1,9 @@
-"""Greedy decoding of a batch, at less than half the work of the usual loop on a CPU.
+"""Greedy decoding of a batch, with less work than the usual loop.
 
-Two things make ``transformers.generate`` slow on short answers: the key-value cache is copied as a
-whole at each token (half of the time at batch 32), and a row that has ended is computed on until
-the longest row of its batch ends. Here the cache grows in place, and rows that have ended leave
-the batch. The arithmetic of a row is the same.
+Two things slow ``transformers.generate`` down on short answers: the key-value cache is copied as a
+whole at each token, and a row that has ended is computed on until the longest row of its batch
+ends. Here the cache grows in place, and rows that have ended leave the batch. What a row computes
+is the same; 64 SVAMP rows on SmolLM2-135M in bf16 took 81 CPU seconds against 113.
 """
 
 from __future__ import annotations
