@@ -29,6 +29,9 @@ _CLEAR = re.compile(
     """
 )
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*\"')\]>$}]|\Z)|\n")
+# Untuned models copy the instruction, "The answer is X.": that states nothing, and must not hide
+# the number that they arrived at.
+_PLACEHOLDER = re.compile(r"[\[<$({\"' ]*[Xx][\])>$}\"' ]*")
 _ASKED = re.compile(r"(?i)(?:\A|[\s*])the answer is (?P<answer>[^\n]{1,60})\Z")
 
 
@@ -63,7 +66,7 @@ def last_clear_answer(output: str) -> Stated | None:
                 return Stated(inner, "boxed")
             continue
         answer = _statement(text, match.end())
-        if answer:
+        if answer and not _PLACEHOLDER.fullmatch(answer):
             return Stated(answer, "marked" if match["marked"] else "stated")
     return None
 

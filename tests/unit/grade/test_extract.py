@@ -42,3 +42,12 @@ def test_asked_form_is_the_end_of_the_text() -> None:
     assert asked_form("1 + 1 = 2\nThe answer is 2.\n") == "2"
     assert asked_form("The answer is 2. Or 3.") == "2. Or 3"
     assert asked_form("It is 2.") is None
+
+
+@pytest.mark.parametrize("copied", ["X", "X.", "[X]", "$X$", "x", '"X"'])
+def test_a_copied_placeholder_states_nothing(copied: str) -> None:
+    """SmolLM2-135M-Instruct, untuned, copies the X of the instruction in a fifth of its outputs."""
+    assert last_clear_answer(f"5 + 6 = 11 apples. The answer is {copied}") is None
+    kept = last_clear_answer(f"The answer is 11.\nThe answer is {copied}")
+    assert kept is not None
+    assert kept.text == "11"
