@@ -17,6 +17,7 @@ from typing import Any
 
 import dualtune
 from dualtune.errors import BadInput, DualtuneError
+from dualtune.grade.number import RULES
 from dualtune.manifest import (
     Manifest,
     environment,
@@ -220,6 +221,7 @@ class Pipeline:
                 "model": self._train_key() if model == "tuned" else self._base_digest(),
                 "prompt": recipe.model.prompt,
                 "system": recipe.model.system,
+                "grading": RULES,
                 "eval": recipe.eval.model_dump(mode="json", exclude={"batch_size", "baseline"}),
                 "trained_on": train_source(recipe),
                 "version": dualtune.__version__,

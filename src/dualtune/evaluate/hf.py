@@ -15,6 +15,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from dualtune.evaluate.decode import can_decode, greedy
+from dualtune.lm.models import quiet_transformers
 
 TAIL = 24  # tokens looked at for a stop text: more than the longest of them and one check apart
 
@@ -42,6 +43,7 @@ class Backend(HFLM):  # type: ignore[misc]
             stop_id: The token that ends the model's turn.
             on_ended: Told how many rows have ended, as they do.
         """
+        quiet_transformers()
         super().__init__(
             pretrained=str(folder),
             tokenizer=tokenizer,
