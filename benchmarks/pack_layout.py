@@ -1,0 +1,102 @@
+"""What packing saves and what attention costs: tokens a Problem, and seconds a step by layout.
+
+Prints the tokens of a Problem, in all and distinct, for several numbers of masks; then the time of
+forward and backward of one optimiser step under each attention kernel and layout, in turn, the
+best of ``--repeats``. The last line is JSON. Give ``--repeats 0`` to count tokens alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from typing import Any
+
+# Read when torch is loaded: sleep instead of spin where the cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+LAYOUTS: tuple[tuple[str, int, int | None], ...] = (
+    ("trie", 4096, None),
+    ("trie", 2048, None),
+    ("sdpa", 4096, 512),
+    ("sdpa", 4096, 1024),
+)
+
+
+def main() -> None:
+    """Count and time."""
+    from dualtune.lm.encode import Encoder
+    from dualtune.lm.models import load_model, load_tokenizer, resolve_model
+    from dualtune.recipe import Model, Source
+    from dualtune.sources.readers import load_problems
+
+    options = _options()
+    folder = resolve_model(Model(id=options.model))
+    encoder = Encoder(load_tokenizer(folder))
+    problems = load_problems(Source(path=options.data, limit=options.problems))
+    tokens = {}
+    for masks in (0, 1, 3):
+        steps = [
+            _preparer(encoder, masks, 4096, None).step(problems[i : i + 16], 0)
+            for i in range(0, len(problems), 16)
+        ]
+        total = sum(s.tokens_total for s in steps) / len(problems)
+        distinct = sum(s.tokens_distinct for s in steps) / len(problems)
+        tokens[f"({masks},{masks})"] = [round(total), round(distinct)]
+        print(f"({masks},{masks}) masks: {total:.0f} tokens a Problem, {distinct:.0f} distinct")
+    seconds: dict[str, float] = {}
+    if options.repeats:
+        model = load_model(folder, attention="trie")
+        for kernel, pack, row in LAYOUTS:
+            step = _preparer(encoder, 3, pack, row).step(problems[: options.step_problems], 0)
+            best = min(_seconds(model, kernel, step) for _ in range(options.repeats))
+            name = f"{kernel} pack {pack} row {row or pack}"
+            seconds[name] = round(best, 2)
+            print(f"{name}: {best:.1f} s for {step.tokens_distinct:,} tokens", flush=True)
+    print(json.dumps({"tokens": tokens, "seconds": seconds}))
+
+
+def _options() -> argparse.Namespace:
+    data = os.environ.get("DUALTUNE_DATA")
+    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=default)
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--problems", type=int, default=128, help="Problems counted")
+    parser.add_argument("--step-problems", type=int, default=4, help="Problems of the timed step")
+    parser.add_argument("--repeats", type=int, default=2, help="0 times nothing")
+    return parser.parse_args()
+
+
+def _preparer(encoder: Any, masks: int, pack: int, row: int | None) -> Any:
+    from dualtune.lm.steps import Layout, Preparer
+    from dualtune.recipe import Ir, Irsp, Tasks
+
+    return Preparer(
+        encoder=encoder,
+        tasks=Tasks(irsp=Irsp(per_problem=masks), ir=Ir(per_problem=masks)),
+        seed=0,
+        system=None,
+        max_length=1024,
+        layout=Layout(tokens_per_pack=pack, tokens_per_row=row),
+    )
+
+
+def _seconds(model: Any, kernel: str, step: Any) -> float:
+    import torch
+
+    from dualtune.lm.loss import pack_loss
+
+    model.set_attn_implementation(kernel)
+    model.zero_grad()
+    started = time.perf_counter()
+    for pack in step.packs:
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = pack_loss(model, pack, tasks=3).weighted
+        loss.backward()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
