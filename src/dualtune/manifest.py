@@ -88,7 +88,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def file_entry(path: Path) -> dict[str, str]:
+def file_entry(path: Path) -> dict[str, Any]:
     """Return the name and the SHA-256 of an input file."""
     with path.open("rb") as stream:
         return {

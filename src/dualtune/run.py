@@ -31,6 +31,17 @@ from dualtune.records import Problem
 
 log = logging.getLogger(__name__)
 
+# Settings of training that change neither what is learnt nor in which order: after a run has
+# filled the memory or the disk, they can be lowered and the same run goes on.
+_NOT_LEARNT_FROM = {
+    "device",
+    "keep_checkpoints",
+    "logging_steps",
+    "save_steps",
+    "tokens_per_pack",
+    "workers",
+}
+
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -58,6 +69,9 @@ class Pipeline:
         except OSError as error:
             raise BadInput(unwritable(run, error)) from error
         manifest = Manifest.open(run)
+        for entry, before in zip(data, manifest.values.get("data", []), strict=False):
+            if entry["sha256"] == before.get("sha256") and "rows" in before:
+                entry["rows"] = before["rows"]
         model = {"id": _model_name(recipe)}
         known = manifest.values.get("model", {})
         manifest.values.update(
@@ -162,7 +176,10 @@ class Pipeline:
     def _build(self) -> None:
         from dualtune.build.engine import build
 
-        build(self.recipe, self.run)
+        report = build(self.recipe, self.run)
+        data = self.manifest.values["data"]
+        if len(data) == 1:  # the rows of several files are counted together
+            data[0]["rows"] = report.rows_read
 
     def _train(self) -> None:
         from dualtune.build.engine import read_problems
@@ -208,7 +225,7 @@ class Pipeline:
         return fingerprint(
             {
                 "build": self._build_key(),
-                "train": recipe.train.model_dump(mode="json", exclude={"workers", "device"}),
+                "train": recipe.train.model_dump(mode="json", exclude=_NOT_LEARNT_FROM),
                 "model": recipe.model.model_dump(mode="json", exclude={"cache_dir"}),
                 "weights": self._base_digest(),
             }

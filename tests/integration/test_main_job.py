@@ -69,6 +69,8 @@ def test_run_resumes_after_a_kill_and_then_finds_everything_done(recipe: Path) -
         assert low <= result["accuracy"] <= high
     trained = json.loads((run / "train.json").read_text())
     assert set(trained["final"]) == {"solve", "irsp", "ir"}
+    (data,) = json.loads((run / "manifest.json").read_text())["data"]
+    assert (data["path"], data["rows"]) == ("sample.jsonl", 8)
     assert (run / "report.html").stat().st_size > 100_000
     assert "accuracy, 95 % interval" in done.stdout
     assert str(run / "report.html") in done.stdout

@@ -106,6 +106,7 @@ TRAINED = ["train", "eval_tuned", "report"]
         ("train", {"epochs": 3}, TRAINED),
         ("train", {"learning_rate": 1e-5}, TRAINED),
         ("train", {"workers": 0}, []),
+        ("train", {"tokens_per_pack": 512, "save_steps": 7, "logging_steps": 3}, []),
         ("eval", {"limit": 10}, ["eval_base", "eval_tuned", "report"]),
         ("eval", {"batch_size": 2}, []),
         ("eval", {"baseline": False}, []),
