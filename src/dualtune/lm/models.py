@@ -106,7 +106,7 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
         A ``transformers`` model in fp32; bf16 comes from autocast while training.
 
     Raises:
-        BadInput: If it cannot be loaded.
+        BadInput: If it cannot be loaded, or weights are missing.
     """
     import torch
     from safetensors import SafetensorError
@@ -117,12 +117,22 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
     register_trie_attention()
     quiet_transformers()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation=attention
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            attn_implementation=attention,
+            output_loading_info=True,
         )
     # RuntimeError: the weights' shapes are not the configuration's.
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BadInput(load_failure("model", folder, error)) from error
+    if told["missing_keys"]:
+        # transformers would go on with random weights in their place.
+        missing = sorted(told["missing_keys"])
+        raise BadInput(
+            f"model.id: {folder} lacks {len(missing)} weights of its configuration, such as "
+            f"{missing[0]}. Check that the folder was saved whole and is a causal language model."
+        )
     return model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -279,3 +280,17 @@ def test_digest_follows_the_content(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"2")
     assert weights_digest(tmp_path) != before
     assert weights_digest("owner/name") == weights_digest("owner/name") != weights_digest("a/b")
+
+
+def test_missing_weights_are_not_replaced_by_random_ones(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=r"lacks 1 weights.*model\.norm\.weight"):
+        load_model(folder)
