@@ -117,7 +117,7 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
     register_trie_attention()
     quiet_transformers()
     try:
-        model, told = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32,
             attn_implementation=attention,
@@ -126,6 +126,7 @@ def load_model(folder: Path | str, *, attention: Attention = "trie") -> Any:
     # RuntimeError: the weights' shapes are not the configuration's.
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BadInput(load_failure("model", folder, error)) from error
+    model, told = loaded
     if told["missing_keys"]:
         # transformers would go on with random weights in their place.
         missing = sorted(told["missing_keys"])
