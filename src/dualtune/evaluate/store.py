@@ -91,7 +91,7 @@ class Generations:
         try:
             state = json.loads(self._state.read_text(encoding="utf-8"))
             lines = self.file.read_bytes().splitlines(keepends=True)
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):
             state, lines = {}, []
         if state.get("fingerprint") != self.fingerprint:
             self._set_aside()
@@ -101,7 +101,7 @@ class Generations:
         for line in lines:
             try:
                 row: Row = json.loads(line)
-            except json.JSONDecodeError:
+            except ValueError:  # no JSON, or no UTF-8: torn inside a character
                 break
             if not line.endswith(b"\n"):
                 break
@@ -157,4 +157,8 @@ def write_error(file: Path, error: OSError) -> DualtuneError:
 
 
 def _lines(rows: Iterable[Any]) -> bytes:
-    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    # Half a surrogate pair has no UTF-8; Python's escape of it is JSON's too.
+    return b"".join(
+        json.dumps(row, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+        for row in rows
+    )

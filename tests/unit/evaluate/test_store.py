@@ -73,6 +73,35 @@ def test_a_torn_last_row_is_dropped_and_the_file_goes_on_whole(tmp_path: Path, c
     assert [json.loads(line) for line in file.read_text().splitlines()] == [row(1), row(2)]
 
 
+def test_a_last_row_cut_at_any_byte_is_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    torn = {**row(2), "outputs": ["½ of 中文 is 😀"]}
+    Generations(file, "f").add([row(1), torn], seconds=1)
+    whole = file.read_bytes()
+    first = whole.index(b"\n") + 1
+    assert any(byte > 0x7F for byte in whole[first:])
+    for end in range(first, len(whole)):
+        file.write_bytes(whole[:end])
+        assert list(Generations(file, "f").rows) == ["r1"], end
+        assert file.read_bytes() == whole[:first]
+
+
+def test_half_a_surrogate_pair_in_an_output_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    odd = {**row(1), "outputs": ["back\\slash, \\\ud83d and \udc00 ½"]}
+    store = Generations(file, "f")
+    store.add([odd], seconds=1)
+    store.finish([odd])
+    assert list(Generations(file, "f").rows.values()) == [odd]
+
+
+def test_a_state_that_is_no_text_sets_the_rows_aside(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    Generations(file, "f").add([row(1)], seconds=1)
+    file.with_suffix(".state.json").write_bytes(b"\xff\xfe")
+    assert not Generations(file, "f").rows
+
+
 def test_finish_puts_rows_in_order_and_keeps_others(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     store = Generations(file, "f")
