@@ -79,15 +79,21 @@ def evaluate_model(
     _require_harness()
     from dualtune.lm.encode import Encoder
     from dualtune.lm.models import load_tokenizer, weights_digest
+    from dualtune.lm.train import uses_bf16
 
     for benchmark in settings.benchmarks:
         find_benchmark(benchmark)
         domain_of(benchmark, train_source, chosen=settings.domains)
     tokenizer = load_tokenizer(folder)
     encoder = Encoder(tokenizer, prompt=model.prompt)
-    bf16 = _bf16(settings)
+    device = _device()
+    bf16 = uses_bf16(settings.precision, device)
     fingerprint = _fingerprint(
-        weights=weights_digest(folder), settings=settings, bf16=bf16, stop=encoder.stop_text
+        weights=weights_digest(folder),
+        settings=settings,
+        bf16=bf16,
+        stop=encoder.stop_text,
+        device=device,
     )
     backend = _Lazy(
         folder=folder, tokenizer=tokenizer, bf16=bf16, settings=settings, stop_id=encoder.stop_id
@@ -321,7 +327,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _fingerprint(*, weights: str, settings: Eval, bf16: bool, stop: str) -> str:
+def _fingerprint(*, weights: str, settings: Eval, bf16: bool, stop: str, device: str) -> str:
     made_by = {
         "weights": weights,
         "precision": "bf16" if bf16 else "fp32",
@@ -331,15 +337,17 @@ def _fingerprint(*, weights: str, settings: Eval, bf16: bool, stop: str) -> str:
         "stop": stop,
         "decoding": DECODING,
     }
+    if device != "cpu":
+        # Kernels of another device round otherwise. Absent on a CPU: generations made before the
+        # device was looked at, all of them there, stay valid.
+        made_by["device"] = device
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
 
 
-def _bf16(settings: Eval) -> bool:
+def _device() -> str:
     import torch
 
-    from dualtune.lm.train import uses_bf16
-
-    return uses_bf16(settings.precision, "cuda" if torch.cuda.is_available() else "cpu")
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _require_harness() -> None:

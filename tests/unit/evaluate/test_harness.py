@@ -142,6 +142,17 @@ def test_other_weights_or_settings_start_anew(
     assert [row["outputs"] for row in read_rows(run)] != before
 
 
+def test_generations_of_another_device_are_not_taken_for_this_ones() -> None:
+    def key(device: str) -> str:
+        return harness._fingerprint(
+            weights="w", settings=SETTINGS, bf16=True, stop="<|im_end|>", device=device
+        )
+
+    assert key("cuda") != key("cpu")
+    # Of generations that stand on disk already: a change would make every one anew.
+    assert key("cpu") == "8739f9b973f6427eca637c84f2590dd6c374be0784c027c005a04e4e65a623d2"
+
+
 def test_other_prompts_are_generated_anew(
     model_folder: Path, tmp_path: Path, generated: list[list[str]]
 ) -> None:
