@@ -22,7 +22,7 @@ Status = Literal["correct", "wrong", "no_answer", "unparsed", "timed_out", "erro
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 # Raise it where a rule changes a status: kept generations are then graded again.
-RULES = "number-2"
+RULES = "number-3"
 
 MAX_CHARACTERS = 100_000  # a longer output is not read
 MAX_LINE = 4000  # of a longer line, only the end is searched for the last number
@@ -40,9 +40,20 @@ _CONTINUES = re.compile(
     """
 )
 _BEFORE_OPERATOR = re.compile(r"(?:[+*/×÷^√(]|\\(?:sqrt|cdot|times|div|log|ln)\b\W?)\s?\Z")
-_MARKUP = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\{|\\[,;!()\[\] ]|[*`\"']|\*\*")
+_MARKUP = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\{|\\[,;!()\[\] ]|[`\"']")
+# An asterisk multiplies, except in a pair around something, and where the other half of a pair
+# stood outside of the answer: "**The answer is 15** because".
+_EMPHASIS = re.compile(
+    r"""(?x)
+    (?<![\w)\]}*])(?P<mark>\*{1,3})(?P<inner>[^\s*](?:[^*]{0,198}[^\s*])?)(?P=mark)(?![\w(*])
+    | (?<=\S)\*\*(?=[.,;:!?)]|[ ][A-Za-z]{2})
+    | (?:(?<=[A-Za-z]{2}[ ])|(?<=[:,=][ ])|(?<=[$€£¥₹]))\*\*(?=[^\s*])
+    """
+)
+_UNKNOWN = re.compile(r"(?<![A-Za-z\\])(?!(?<=\d)[xX]\d|(?<=\d )[xX] \d)[A-Za-z](?![A-Za-z])")
 _EQUALS = re.compile(r"=|≈|\\approx\b")
 _DECIMALS = re.compile(r"\.(\d+)")
+_POINT = re.compile(r"\.\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +114,25 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
         Its value; two for a percent (75 % is 3/4, and 75 where percents were asked for). Empty
         where the text is a formula, a list, or no number.
     """
-    text = _MARKUP.sub(" ", text).strip(" .<>")
+    text = " ".join(_MARKUP.sub(" ", text).split())
+    text = _EMPHASIS.sub(lambda match: match["inner"] or "", text.strip("* "))
+    text = text.lstrip("* <>").rstrip("* .<>")
+    if not _POINT.match(text):
+        text = text.lstrip(" .<>")
     if text[:1] == "(" and text.endswith(")") and text.count("(") == 1:
         text = text[1:-1]
     # The right side of the last equation is the answer: "5 + 6 = 11".
-    for side in reversed(_EQUALS.split(text)):
-        number = _first_number(side)
-        if number is not None:
-            return _values(number)
-        if side.strip(" .$"):
-            return _whole(side)
-    return ()
+    sides = [side for side in _EQUALS.split(text) if side.strip(" .$")]
+    if not sides:
+        return ()
+    number = _first_number(sides[-1])
+    if number is not None:
+        return _values(number)
+    value = _whole(sides[-1])
+    if value or len(sides) == 1 or _UNKNOWN.search(sides[-1]):
+        return value
+    # "15 = 3 * 5" states 15, and how it came about; "10 = 2x" states nothing.
+    return _whole(sides[0])
 
 
 def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Grade:

@@ -44,6 +44,21 @@ CORRECT = [
     ("The answer is 2/3.", "0.6666666667"),
     ("The answer is 0.6666666667.", "0.6666666667"),
     ("The answer is 0.66666666666666.", "0.6666666667"),
+    ("The answer is 3 * 5 = 15.", "15"),
+    ("The answer is 15 = 3 * 5.", "15"),
+    ("The answer is 15 = 3 x 5 apples.", "15"),
+    ("The answer is **15** apples.", "15"),
+    ("The answer is 3 * 5 = **15**.", "15"),
+    ("The answer is **3 * 5 = 15**.", "15"),
+    ("**The answer is 15** because 3 * 5 = 15.", "15"),
+    ("The answer is about **15 apples. Good.**", "15"),
+    ("The answer is *15*.", "15"),
+    ("The answer is $**15**.", "15"),
+    ("The answer is .5", "0.5"),
+    ("The answer is .5.", "1/2"),
+    ("The answer is <.5>.", "0.5"),
+    ("#### .25", "0.25"),
+    ("The answer is 0.5.", ".5"),
 ]
 WRONG = [
     ("The answer is 8.5.", "8"),
@@ -55,6 +70,9 @@ WRONG = [
     ("The answer is 0.75.", "75"),
     ("The answer is 1,000.", "1"),
     ("The answer is 0.0626.", "0.0625"),
+    ("The answer is .5", "5"),
+    ("#### .25", "25"),
+    ("The answer is 15 = 3 * 5.", "3"),
 ]
 UNPARSED = [
     "The answer is 5 + 6.",
@@ -69,6 +87,14 @@ UNPARSED = [
     r"The answer is \sqrt{5}.",
     "The answer is " + "9" * 100 + ".",
     "9" * 100,
+    "The answer is 3 * 5.",
+    "The answer is 3*5.",
+    "The answer is 2**3.",
+    "The answer is 2*3*4.",
+    "The answer is **3** * 5.",
+    "The answer is `5` + 6.",
+    "The answer is 9 = 3x.",
+    "The answer is 9 = 3 * n.",
 ]
 
 
@@ -147,6 +173,8 @@ HOSTILE = {
     "brackets": "<<" * 49_000,
     "lines": "\n" * 99_000 + "A:",
     "slashes": "1/" * 49_000,
+    "stars": "The answer is " + "*1" * 49_000,
+    "emphasis": "The answer is " + " *1" * 33_000,
     "minus": "-" * 99_000,
 }
 
