@@ -30,8 +30,10 @@ _CLEAR = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*\"')\]>$}]|\Z)|\n")
 # Untuned models copy the instruction, "The answer is X.": that states nothing, and must not hide
-# the number that they arrived at.
-_PLACEHOLDER = re.compile(r"[\[<$({\"' ]*[Xx][\])>$}\"' ]*")
+# the number that they arrived at. They may give it a unit: "x apples".
+_PLACEHOLDER = re.compile(
+    r"[\[<$({\"'* ]*[XxYy][\])>$}\"'*%]*(?:[ ]+[A-Za-z'-]+){0,8}[\])>$}\"'* ]*"
+)
 _ASKED = re.compile(r"(?i)(?:\A|[\s*])the answer is (?P<answer>[^\n]{1,60})\Z")
 
 

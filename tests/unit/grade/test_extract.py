@@ -44,10 +44,30 @@ def test_asked_form_is_the_end_of_the_text() -> None:
     assert asked_form("It is 2.") is None
 
 
-@pytest.mark.parametrize("copied", ["X", "X.", "[X]", "$X$", "x", '"X"'])
+COPIED = [
+    "X",
+    "X.",
+    "[X]",
+    "$X$",
+    "x",
+    '"X"',
+    "x apples.",
+    "$X$ dollars",
+    "Y",
+    "**X** apples.",
+    "$X.",
+]
+
+
+@pytest.mark.parametrize("copied", COPIED)
 def test_a_copied_placeholder_states_nothing(copied: str) -> None:
     """SmolLM2-135M-Instruct, untuned, copies the X of the instruction in a fifth of its outputs."""
     assert last_clear_answer(f"5 + 6 = 11 apples. The answer is {copied}") is None
     kept = last_clear_answer(f"The answer is 11.\nThe answer is {copied}")
     assert kept is not None
     assert kept.text == "11"
+
+
+@pytest.mark.parametrize("stated", ["x + 1", "xylophones", "x = 5", "5x", "Z", "x 5 apples"])
+def test_more_than_a_placeholder_is_an_answer(stated: str) -> None:
+    assert last_clear_answer(f"It is 11. The answer is {stated}.") == Stated(stated, "stated")
