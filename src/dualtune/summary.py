@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from dualtune.report.collect import read_evaluation
 
 _NAMES = {"base": "before", "tuned": "after"}
 
@@ -21,7 +24,7 @@ def print_summary(run: Path) -> None:
 
 def print_accuracy(run: Path) -> None:
     """Print the accuracy of each model on each benchmark with its 95 % interval."""
-    models = _read(run / "eval.json").get("models", {})
+    models = read_evaluation(run)
     if not models:
         return
     table = Table(title="accuracy, 95 % interval")
@@ -66,6 +69,8 @@ def print_training(run: Path) -> None:
         f"sharing left out {saved:.0%} of {trained['tokens_total']:,} tokens",
         soft_wrap=True,
     )
+    for cause, count in trained["dropped"].items():
+        console.print(f"left out of training: {cause}, {count:,} instances")
 
 
 def print_build(run: Path) -> None:
@@ -89,7 +94,7 @@ def print_build(run: Path) -> None:
         console.print(f"rejected rows with their reasons: {run / 'rejected.jsonl'}")
 
 
-def _accuracy(result: dict[str, Any] | None) -> str:
+def _accuracy(result: Mapping[str, Any] | None) -> str:
     if result is None:
         return "-"
     low, high = result["interval"]

@@ -98,8 +98,19 @@ def evaluate_model(
     backend = _Lazy(
         folder=folder, tokenizer=tokenizer, bf16=bf16, settings=settings, stop_id=encoder.stop_id
     )
+    keys = {
+        b: _result_key(b, fingerprint, settings=settings, model=model) for b in settings.benchmarks
+    }
+    # Before anything is generated: what a kill leaves behind must not pass for this model's.
+    drop_results(run / "eval.json", name, keep=keys)
+    stores = {
+        benchmark: Generations(
+            run / "eval" / name / f"{benchmark}.{settings.mode}.jsonl", fingerprint
+        )
+        for benchmark in settings.benchmarks
+    }
     results = {}
-    for benchmark in settings.benchmarks:
+    for benchmark, store in stores.items():
         requests = build_requests(
             benchmark,
             render=encoder.render,
@@ -107,14 +118,13 @@ def evaluate_model(
             system=model.system,
             stop=encoder.stop_text,
         )
-        file = run / "eval" / name / f"{benchmark}.{settings.mode}.jsonl"
-        store = Generations(file, fingerprint)
         _generate(requests, store, backend, what=f"{benchmark} ({name})", settings=settings)
         rows = [_regraded(store.rows[request.row.id], request.row) for request in requests]
         store.finish(rows)
         results[benchmark] = summarise(rows, benchmark, settings=settings) | {
             "domain": domain_of(benchmark, train_source, chosen=settings.domains),
             "seconds": round(store.seconds, 1),
+            "fingerprint": keys[benchmark],
         }
         merge_results(run / "eval.json", name, {benchmark: results[benchmark]})
     return results
@@ -206,16 +216,50 @@ def merge_results(file: Path, name: str, results: Mapping[str, Mapping[str, Any]
     Raises:
         BadInput: If the file is there and is no JSON object of models.
     """
-    models: dict[str, Any] = {}
-    if file.exists():
-        try:
-            models = json.loads(file.read_text(encoding="utf-8"))["models"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise BadInput(
-                f"{file} cannot be read ({error!r}). Move it away and run the same command again: "
-                "the generations are kept, so this takes seconds."
-            ) from error
+    models = _read_results(file)
     models[name] = {**models.get(name, {}), **results}
+    _write_results(file, models)
+
+
+def drop_results(file: Path, name: str, *, keep: Mapping[str, str]) -> None:
+    """Take out of ``eval.json`` what a model's name no longer stands for.
+
+    Args:
+        file: ``eval.json``, there or not.
+        name: The model; results of others are kept.
+        keep: Benchmark to the fingerprint that its result must have.
+
+    Raises:
+        BadInput: If the file is there and is no JSON object of models.
+    """
+    models = _read_results(file)
+    before = models.get(name, {})
+    after = {b: r for b, r in before.items() if b in keep and r.get("fingerprint") == keep[b]}
+    if after == before:
+        return
+    gone = ", ".join(sorted(before.keys() - after.keys()))
+    log.info("%s: dropping results of another evaluation of %s: %s", file, name, gone)
+    if after:
+        models[name] = after
+    else:
+        del models[name]
+    _write_results(file, models)
+
+
+def _read_results(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        models: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["models"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{file} cannot be read ({error!r}). Move it away and run the same command again: "
+            "the generations are kept, so this takes seconds."
+        ) from error
+    return models
+
+
+def _write_results(file: Path, models: Mapping[str, Any]) -> None:
     write_atomically(file, json.dumps({"models": models}, indent=2).encode() + b"\n")
 
 
@@ -341,6 +385,17 @@ def _fingerprint(*, weights: str, settings: Eval, bf16: bool, stop: str, device:
         # Kernels of another device round otherwise. Absent on a CPU: generations made before the
         # device was looked at, all of them there, stay valid.
         made_by["device"] = device
+    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
+
+
+def _result_key(benchmark: str, generations: str, *, settings: Eval, model: Model) -> str:
+    """Return the fingerprint of a result: of its generations, and of which rows were asked how."""
+    made_by = {
+        "generations": generations,
+        "prompt": model.prompt,
+        "system": model.system,
+        "limit": row_limit(benchmark, settings),
+    }
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,9 @@ class RunFiles:
         build: ``build.json``.
         train: ``train.json``.
         log: The lines of ``train.jsonl``.
-        evaluation: ``eval.json``: model, then benchmark, to its result.
-        generations: Every ``eval/<model>/<benchmark>.<mode>.jsonl``.
+        evaluation: ``eval.json``: model, then benchmark, to its result; what the recipe asks for.
+        generations: ``eval/<model>/<benchmark>.<mode>.jsonl`` of these: the rows that a result
+            counts, or what is there of one that is not finished.
         rejected: The first rejected rows.
     """
 
@@ -93,6 +95,8 @@ def collect(run: Path) -> RunFiles:
             "Run `dualtune run RECIPE.yaml` first."
         )
     recipe_text = _text(run / "recipe.yaml")
+    recipe = _recipe(recipe_text, run / "recipe.yaml")
+    evaluation = read_evaluation(run)
     rejected = []
     for row in read_jsonl(run / "rejected.jsonl"):
         rejected.append(row)
@@ -101,15 +105,45 @@ def collect(run: Path) -> RunFiles:
     return RunFiles(
         folder=run,
         recipe_text=recipe_text,
-        recipe=_recipe(recipe_text, run / "recipe.yaml"),
+        recipe=recipe,
         manifest=_json(run / "manifest.json"),
         build=_json(run / "build.json"),
         train=_json(run / "train.json"),
         log=tuple(read_jsonl(run / "train.jsonl")),
-        evaluation=_evaluation(run / "eval.json"),
-        generations=tuple(_generations(run / "eval")),
+        evaluation=evaluation,
+        generations=tuple(_generations(run, recipe, evaluation)),
         rejected=tuple(rejected),
     )
+
+
+def read_evaluation(run: Path) -> Mapping[str, Mapping[str, Json]]:
+    """Read the results in ``eval.json`` that the recipe of a run asks for.
+
+    Left out are benchmarks that ``recipe.yaml`` does not name and, where it turns the evaluation
+    of the untuned model off, results of that model without a finished stage of this run.
+
+    Args:
+        run: The run folder.
+
+    Returns:
+        Model, then benchmark, to its result: ``base`` first, then ``tuned``.
+
+    Raises:
+        BadInput: If a file cannot be read.
+    """
+    recipe = _recipe(_text(run / "recipe.yaml"), run / "recipe.yaml")
+    manifest = _json(run / "manifest.json")
+    # Before and after in reading order, whatever order the stages finished in.
+    order = {"base": 0, "tuned": 1}
+    models = sorted(
+        _json(run / "eval.json").get("models", {}).items(),
+        key=lambda item: (order.get(item[0], 2), item[0]),
+    )
+    wanted = {
+        model: {b: r for b, r in results.items() if _wanted(model, b, recipe, manifest)}
+        for model, results in models
+    }
+    return {model: results for model, results in wanted.items() if results}
 
 
 def read_jsonl(path: Path) -> Iterator[Json]:
@@ -178,15 +212,28 @@ def _recipe(text: str, path: Path) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _evaluation(path: Path) -> Mapping[str, Mapping[str, Json]]:
-    models = _json(path).get("models", {})
-    # Before and after in reading order, whatever order the stages finished in.
-    order = {"base": 0, "tuned": 1}
-    return dict(sorted(models.items(), key=lambda item: (order.get(item[0], 2), item[0])))
-
-
-def _generations(folder: Path) -> Iterator[Generations]:
-    for path in sorted(folder.glob("*/*.jsonl")):
+def _generations(
+    run: Path, recipe: Json, evaluation: Mapping[str, Mapping[str, Json]]
+) -> Iterator[Generations]:
+    manifest = _json(run / "manifest.json")
+    for path in sorted((run / "eval").glob("*/*.jsonl")):
+        model = path.parent.name
         benchmark, _, mode = path.stem.rpartition(".")
-        if benchmark:
-            yield Generations(path.parent.name, benchmark, mode, tuple(read_jsonl(path)))
+        if not benchmark or not _wanted(model, benchmark, recipe, manifest):
+            continue
+        result = evaluation.get(model, {}).get(benchmark)
+        if result is not None and result.get("mode", mode) != mode:
+            continue
+        # Behind the rows that a result counts stand those of a larger limit, evaluated before.
+        counted = result.get("rows") if result is not None else None
+        yield Generations(model, benchmark, mode, tuple(islice(read_jsonl(path), counted)))
+
+
+def _wanted(model: str, benchmark: str, recipe: Json, manifest: Json) -> bool:
+    """Say whether a result is this recipe's, not one that an earlier recipe left in the folder."""
+    settings = recipe.get("eval") or {}
+    if benchmark not in settings.get("benchmarks", (benchmark,)):
+        return False
+    if model == "base" and settings.get("baseline") is False:
+        return "finished" in (manifest.get("stages") or {}).get("eval_base", {})
+    return True

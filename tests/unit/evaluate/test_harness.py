@@ -202,6 +202,52 @@ def test_both_models_stand_in_eval_json(model_folder: Path, tmp_path: Path) -> N
     assert models == {"base": base, "tuned": tuned}
 
 
+@pytest.mark.parametrize(("changed", "left"), [({"max_new_tokens": 5}, []), ({"limit": 3}, [2, 2])])
+def test_results_that_a_killed_evaluation_outdates_are_dropped(
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, int],
+    left: list[int],
+) -> None:
+    both = SETTINGS.model_copy(
+        update={"limit": 2, "benchmarks": ("synthetic_test", "synthetic_ood_types")}
+    )
+    base = evaluate(model_folder, tmp_path, settings=both)
+    evaluate(model_folder, tmp_path, settings=both, name="tuned")
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Backend, "generate_rows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model_folder, tmp_path, settings=both.model_copy(update=changed), name="tuned")
+    assert json.loads((tmp_path / "eval.json").read_text())["models"] == {"base": base}
+    files = sorted((tmp_path / "eval" / "tuned").glob("*.jsonl"))
+    assert [len(file.read_text().splitlines()) for file in files] == left
+
+
+def test_results_of_benchmarks_no_longer_asked_for_are_dropped(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    both = SETTINGS.model_copy(
+        update={"limit": 2, "benchmarks": ("synthetic_test", "synthetic_ood_types")}
+    )
+    evaluate(model_folder, tmp_path, settings=both)
+    one = evaluate(model_folder, tmp_path, settings=SETTINGS.model_copy(update={"limit": 2}))
+    assert json.loads((tmp_path / "eval.json").read_text())["models"] == {"base": one}
+    assert list(one) == ["synthetic_test"]
+
+
+def test_a_result_without_a_fingerprint_is_counted_anew(model_folder: Path, tmp_path: Path) -> None:
+    results = evaluate(model_folder, tmp_path)
+    del results["synthetic_test"]["fingerprint"]
+    file = tmp_path / "eval.json"
+    file.write_text(json.dumps({"models": {"base": results, "other": results}}))
+    harness.drop_results(file, "base", keep={"synthetic_test": "f"})
+    assert json.loads(file.read_text())["models"] == {"other": results}
+
+
 def test_a_spoilt_eval_json_is_told(tmp_path: Path) -> None:
     (tmp_path / "eval.json").write_text("{")
     with pytest.raises(BadInput, match="Move it away"):

@@ -7,6 +7,7 @@ import pytest
 
 from dualtune.errors import BadInput
 from dualtune.report.collect import collect, read_jsonl
+from tests.unit.report.fake_run import RECIPE, write_run
 
 
 def test_missing_folder_and_a_folder_that_is_no_run(tmp_path: Path) -> None:
@@ -52,3 +53,34 @@ def test_a_full_run_is_read_whole(full_run: Path) -> None:
     }
     assert files.recipe["seed"] == 0
     assert len(files.rejected) == 3
+
+
+def test_only_the_rows_that_a_result_counts_are_shown(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    results = json.loads((tmp_path / "eval.json").read_text())
+    results["models"]["tuned"]["gsm8k"]["rows"] = 50
+    (tmp_path / "eval.json").write_text(json.dumps(results))
+    rows = {(g.model, g.benchmark): g.rows for g in collect(tmp_path).generations}
+    assert [row["id"] for row in rows["tuned", "gsm8k"]] == [f"gsm8k-{i}" for i in range(50)]
+    assert len(rows["base", "gsm8k"]) == 200
+
+
+def test_benchmarks_that_the_recipe_does_not_name_are_not_shown(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("[svamp, gsm8k]", "[svamp]"))
+    files = collect(tmp_path)
+    assert {name for results in files.evaluation.values() for name in results} == {"svamp"}
+    assert {g.benchmark for g in files.generations} == {"svamp"}
+
+
+def test_an_untuned_model_that_this_run_did_not_evaluate_is_not_shown(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    recipe = RECIPE.replace("eval:\n", "eval:\n  baseline: false\n")
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    assert list(collect(tmp_path).evaluation) == ["base", "tuned"]
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["stages"]["eval_base"] = {"unfinished": "key", "seconds": 0}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    files = collect(tmp_path)
+    assert list(files.evaluation) == ["tuned"]
+    assert {g.model for g in files.generations} == {"tuned"}
