@@ -168,7 +168,7 @@ def _gsm8k(row: Row, source: str) -> Problem:
 def _mawps(row: Row, source: str) -> Problem:
     question = _text(row, "question", "question")
     text = _text(row, "answer_cot", "rationale")
-    given = tidy_number(_answer(row, "answer_value"))
+    given = _answer(row, "answer_value")
     rationale, stated = split_final_answer(text)
     _check_agreement(stated, given)
     if rationale and not any(c.isdecimal() for c in rationale):
@@ -221,6 +221,8 @@ def _problem(
             "the rationale holds nothing but the final answer. Write its steps, or remove the row.",
         )
     own = None if id_column is None else row.values.get(id_column)
+    if isinstance(own, float | Decimal):
+        own = _whole_id(own)
     if own is not None and not isinstance(own, str | int):
         raise _UnfitError("wrong_type", f"column {id_column!r} holds {_shown(own)}, not an id.")
     name = str(own).strip() if own is not None else ""
@@ -233,6 +235,14 @@ def _problem(
         source=source,
         annotations=annotations,
     )
+
+
+def _whole_id(value: float | Decimal) -> int | float | Decimal | None:
+    """Undo what pandas does to a column of whole numbers with gaps: 17.0, and NaN for none."""
+    if math.isnan(value):
+        return None
+    whole = math.isfinite(value) and value == int(value)
+    return int(value) if whole else value
 
 
 def _text(row: Row, column: str, part: str) -> str:
@@ -271,8 +281,11 @@ def _answer(row: Row, column: str) -> str:
             )
         # Through the shortest decimal form: 0.1 stays 0.1, 1e22 is written out.
         return tidy_number(format(Decimal(str(value)), "f"))
-    _check_storable(str(value), column)
-    return str(value).strip()
+    text = str(value).strip()
+    _check_storable(text, column)
+    # A column may hold the statement "#### 24", or be a CSV's, where 24.0 is text.
+    _, stated = split_final_answer(strip_annotations(text)[0])
+    return tidy_number(stated or text)
 
 
 def _value(row: Row, column: str) -> Any:
