@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dualtune.records import Annotation
+from dualtune.text.numbers import parse_number
 
 _ANNOTATION = re.compile(r"<<[^<>\n]*>>")
 _TAIL = 400  # characters at the end of a rationale in which its closing statement is looked for
@@ -20,6 +21,7 @@ _STATED = re.compile(
     (?P<answer>[^\n]*?)[ \t]*$
     """
 )
+_SENTENCE_END = re.compile(r"[.!?](?=\s)")
 _BOXED = re.compile(r"\\f?boxed\s*\{")
 
 
@@ -73,7 +75,8 @@ def split_final_answer(text: str) -> tuple[str, str | None]:
 
     Reads ``#### 42``, ``The answer is 42.``, ``Therefore, the answer is <42>.``,
     ``**Answer:** 42`` in the last line, else the last ``\boxed{42}``, whose sentence is reasoning
-    and stays.
+    and stays. Of several closing lines that state the same value (MetaMathQA ends in ``#### 42``
+    and "The answer is: 42"), none stays: the first would give the answer away.
 
     Args:
         text: A rationale without calculator annotations.
@@ -82,6 +85,18 @@ def split_final_answer(text: str) -> tuple[str, str | None]:
         The rationale (always a prefix of ``text``, so offsets into it stay valid) and the answer
         as text, or the text as it is and None where it states no answer.
     """
+    closing = _closing_statement(text)
+    if closing is None:
+        boxed = _last_boxed(text)
+        return (text, boxed) if boxed else (text, None)
+    rationale, answer = closing
+    while (before := _closing_statement(rationale)) and _same(before[1], answer):
+        rationale = before[0]
+    return rationale, answer
+
+
+def _closing_statement(text: str) -> tuple[str, str] | None:
+    """Split off the last line's statement of an answer, where it has one."""
     end = len(text.rstrip())
     low = max(0, end - _TAIL)
     line = text.rfind("\n", low, end) + 1
@@ -90,15 +105,33 @@ def split_final_answer(text: str) -> tuple[str, str | None]:
     stated = None
     for stated in _STATED.finditer(text[tail_start:end]):  # noqa: B007 the last one counts
         pass
-    if stated is not None:
-        answer = _clean(stated["answer"])
-        if answer:
-            return text[: tail_start + stated.start()].rstrip(), answer
-    boxed = _last_boxed(text)
-    return (text, boxed) if boxed else (text, None)
+    answer = _clean(stated["answer"]) if stated is not None else ""
+    if stated is None or not answer:
+        return None
+    return text[: tail_start + stated.start()].rstrip(), answer
+
+
+def _same(left: str, right: str) -> bool:
+    if left == right:
+        return True
+    value = parse_number(left)
+    return value is not None and value == parse_number(right)
 
 
 def _clean(answer: str) -> str:
+    # A statement may hold another: "Final Answer: The final answer is 7."
+    while (inner := _STATED.search(answer)) and inner["answer"]:
+        answer = inner["answer"]
+    end = _SENTENCE_END.search(answer)
+    if end is not None:
+        # "7. I hope it is correct."
+        first = _tidy(answer[: end.start()])
+        if parse_number(first) is not None:
+            return first
+    return _tidy(answer)
+
+
+def _tidy(answer: str) -> str:
     answer = answer.strip().rstrip("*").rstrip()
     if answer.endswith(".") and not answer.endswith(".."):
         answer = answer[:-1].rstrip()
@@ -108,6 +141,8 @@ def _clean(answer: str) -> str:
     inner = answer.strip("$").strip()
     if _BOXED.match(inner):
         return _last_boxed(inner) or answer
+    if answer.startswith("$") and answer.endswith("$") and parse_number(inner) is not None:
+        return inner
     return answer
 
 
