@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from dualtune.errors import BadInput, nearest
 
@@ -200,7 +200,7 @@ class Eval(Section):
         ("synthetic_test",), description="benchmarks, such as gsm8k, svamp, synthetic_test"
     )
     limit: int | None = Field(None, ge=1, description="use so many rows of each benchmark")
-    limits: dict[str, int] = Field(
+    limits: dict[str, PositiveInt] = Field(
         default_factory=dict, description="limit of one benchmark: {gsm8k: 200}"
     )
     mode: Literal["cot"] = Field("cot", description="decoding mode")
@@ -301,6 +301,8 @@ def describe_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterat
 
 
 def _type_name(annotation: Any) -> str:
+    if hasattr(annotation, "__metadata__"):  # a bounded number
+        return _type_name(annotation.__origin__)
     parts = get_args(annotation)
     if annotation in (str, int, float, bool):
         return str(annotation.__name__)

@@ -7,16 +7,17 @@ kept in the run's manifest.json, together with what a reader needs to repeat the
 from __future__ import annotations
 
 import errno
+import importlib.util
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dualtune
-from dualtune.errors import BadInput, DualtuneError
+from dualtune.errors import BadInput, DualtuneError, nearest
 from dualtune.grade.number import RULES
 from dualtune.manifest import (
     Manifest,
@@ -28,8 +29,18 @@ from dualtune.manifest import (
 )
 from dualtune.recipe import Recipe, Source, dump_recipe
 from dualtune.records import Problem
+from dualtune.sources.benchmarks import load_benchmark
 
 log = logging.getLogger(__name__)
+
+# What has to be there for a stage to count as done.
+_BUILT = (
+    "build.json",
+    "problems/train.parquet",
+    "problems/validation.parquet",
+    "instances/train.parquet",
+)
+_TRAINED = ("model/config.json", "train.json", "train.jsonl")
 
 # Settings of training that change neither what is learnt nor in which order: after a run has
 # filled the memory or the disk, they can be lowered and the same run goes on.
@@ -65,7 +76,6 @@ class Pipeline:
         data = [file_entry(p) for p in _input_files(recipe.data.train)]
         try:
             run.mkdir(parents=True, exist_ok=True)
-            (run / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
         except OSError as error:
             raise BadInput(unwritable(run, error)) from error
         manifest = Manifest.open(run)
@@ -87,16 +97,40 @@ class Pipeline:
 
     def build(self) -> None:
         """Build Problems and Instances."""
-        self._stage("build", self._build_key(), "build.json", self._build)
+        self._stage("build", self._build_key(), _BUILT, self._build)
 
     def train(self) -> None:
         """Tune the model; builds first if that is not done."""
         self.build()
-        self._stage("train", self._train_key(), "model/config.json", self._train)
+        self._stage("train", self._train_key(), _TRAINED, self._train)
+
+    def check_evaluation(self) -> None:
+        """Find out before an hour of training what would stop the evaluation or report after it.
+
+        Raises:
+            BadInput: If a benchmark is unknown or its file is missing, a limit names no chosen
+                benchmark, or an extra is not installed.
+        """
+        settings = self.recipe.eval
+        for name in settings.limits:
+            if name not in settings.benchmarks:
+                raise BadInput(
+                    f"eval.limits: {name!r} is not among eval.benchmarks"
+                    f"{nearest(name, settings.benchmarks)}"
+                )
+        for name in settings.benchmarks:
+            load_benchmark(name, data_dir=settings.data_dir, limit=1)
+        needed = {"jinja2": "report", "plotly": "report"}
+        if settings.benchmarks:
+            needed["lm_eval"] = "eval"
+        for module, extra in needed.items():
+            if importlib.util.find_spec(module) is None:
+                raise BadInput(f"{module} is not installed. Run: pip install 'dualtune[{extra}]'")
 
     def evaluate(self, *, model: str = "tuned") -> None:
         """Evaluate ``base`` or ``tuned``; nothing to do without benchmarks."""
-        if not self.recipe.eval.benchmarks:
+        settings = self.recipe.eval
+        if not settings.benchmarks:
             log.info("eval_%s: the recipe names no benchmarks", model)
             return
         if model == "tuned" and not self._is_tuned():
@@ -105,7 +139,8 @@ class Pipeline:
                 "settings or data): run dualtune train first."
             )
         key = self._eval_key(model)
-        self._stage(f"eval_{model}", key, f"eval/{model}", lambda: self._evaluate(model))
+        rows = [f"eval/{model}/{b}.{settings.mode}.jsonl" for b in settings.benchmarks]
+        self._stage(f"eval_{model}", key, (*rows, "eval.json"), lambda: self._evaluate(model))
 
     def report(self) -> Path:
         """Write report.html from what the run folder holds."""
@@ -114,7 +149,7 @@ class Pipeline:
         page = self.run / "report.html"
         inputs = [self.manifest.stage(n).get("fingerprint") for n in self._stages()]
         key = fingerprint({"stages": inputs, "version": dualtune.__version__})
-        self._stage("report", key, page.name, lambda: write_report(self.run))
+        self._stage("report", key, (page.name,), lambda: write_report(self.run))
         return page
 
     def everything(self) -> Path:
@@ -123,6 +158,7 @@ class Pipeline:
         Returns:
             The report.
         """
+        self.check_evaluation()
         self.build()
         if self.recipe.eval.baseline:
             self.evaluate(model="base")
@@ -133,11 +169,13 @@ class Pipeline:
     def _stages(self) -> tuple[str, ...]:
         return ("build", "eval_base", "train", "eval_tuned")
 
-    def _stage(self, name: str, key: str, output: str, work: Callable[[], Any]) -> None:
-        if self.manifest.stage(name).get("fingerprint") == key and (self.run / output).exists():
+    def _stage(self, name: str, key: str, outputs: Sequence[str], work: Callable[[], Any]) -> None:
+        there = all((self.run / output).exists() for output in outputs)
+        if there and self.manifest.stage(name).get("fingerprint") == key:
             log.info("%s: up to date", name)
             return
         log.info("%s: starting", name)
+        self._write_recipe()
         started = time.monotonic()
         before = self.manifest.stage(name)
         seconds_before = before.get("seconds", 0.0) if before.get("unfinished") == key else 0.0
@@ -162,6 +200,13 @@ class Pipeline:
         self.manifest.finish(name, fingerprint=key, seconds=seconds)
         self.fresh.append(name)
         log.info("%s: done in %s", name, _duration(seconds))
+
+    def _write_recipe(self) -> None:
+        # Where a stage starts: a command that changes nothing must not describe what others made.
+        try:
+            (self.run / "recipe.yaml").write_text(dump_recipe(self.recipe), encoding="utf-8")
+        except OSError as error:
+            raise BadInput(unwritable(self.run, error)) from error
 
     def _note_seconds(self, name: str, seconds: float) -> None:
         self.manifest.values["stages"][name]["seconds"] = round(seconds, 1)
@@ -310,13 +355,33 @@ def preview_recipe(recipe: Recipe, *, count: int = 3) -> None:
 
 
 def train_source(recipe: Recipe) -> str:
-    """Name the training data, for the domain of a benchmark."""
+    """Name the training data, for the domain of a benchmark.
+
+    Args:
+        recipe: The recipe.
+
+    Returns:
+        The split of the generator; else the format that its rows are in, where they are in one,
+        joined by ``+`` with the name of the file or hub data set.
+    """
     source = recipe.data.train
-    if source.synthetic or source.path == "builtin:sample":
+    if source.synthetic:
+        return "synthetic" if source.synthetic == "train" else f"synthetic_{source.synthetic}"
+    if source.path == "builtin:sample":
         return "synthetic"
-    if source.format not in ("auto", "columns"):
-        return source.format
-    return source.hub or Path(source.path or "").name
+    if source.path is None:
+        return str(source.hub)
+    name = Path(source.path).name
+    taken = source.format
+    if taken == "auto":
+        from dualtune.sources.readers import recognised_format
+
+        return _joined(recognised_format(source), name)
+    return _joined(taken, name)
+
+
+def _joined(taken: str, name: str) -> str:
+    return name if taken == "columns" else f"{taken}+{name}"
 
 
 def _model_name(recipe: Recipe) -> str:

@@ -44,7 +44,7 @@ class Place:
         values: dict[str, Any] = {
             "data": {"train": {"path": str(self.data)}},
             "model": {"id": str(self.model)},
-            "eval": {"benchmarks": ["svamp"]},
+            "eval": {"benchmarks": ["synthetic_test"]},
             "run": str(self.run),
         }
         for section, inner in changes.items():
@@ -76,11 +76,21 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> None:
         file.write_text("{}")
         return file
 
-    def evaluated(self: Pipeline, model: str) -> None:
-        written(self.run / "eval" / model / "svamp.cot.jsonl")
+    def built(self: Pipeline) -> None:
+        for name in ("problems/train", "problems/validation", "instances/train"):
+            written(self.run / f"{name}.parquet")
+        written(self.run / "build.json")
 
-    monkeypatch.setattr(Pipeline, "_build", lambda self: written(self.run / "build.json"))
-    monkeypatch.setattr(Pipeline, "_train", lambda self: written(self.run / "model/config.json"))
+    def trained(self: Pipeline) -> None:
+        for name in ("model/config.json", "train.json", "train.jsonl"):
+            written(self.run / name)
+
+    def evaluated(self: Pipeline, model: str) -> None:
+        written(self.run / "eval.json")
+        written(self.run / "eval" / model / "synthetic_test.cot.jsonl")
+
+    monkeypatch.setattr(Pipeline, "_build", built)
+    monkeypatch.setattr(Pipeline, "_train", trained)
     monkeypatch.setattr(Pipeline, "_evaluate", evaluated)
     monkeypatch.setattr(
         "dualtune.report.page.write_report", lambda run: written(run / "report.html")
@@ -349,10 +359,11 @@ def test_full_disk_does_not_hide_what_stopped_a_stage(
 @pytest.mark.parametrize(
     ("source", "name"),
     [
-        ({"path": "some/gsm8k.jsonl", "format": "gsm8k"}, "gsm8k"),
-        ({"path": "some/mine.jsonl"}, "mine.jsonl"),
+        ({"path": "some/train.jsonl", "format": "gsm8k"}, "gsm8k+train.jsonl"),
+        ({"path": "some/mine.jsonl", "format": "columns"}, "mine.jsonl"),
         ({"hub": "owner/name"}, "owner/name"),
         ({"synthetic": "train"}, "synthetic"),
+        ({"synthetic": "ood_types"}, "synthetic_ood_types"),
         ({"path": "builtin:sample"}, "synthetic"),
     ],
 )
@@ -372,3 +383,42 @@ def test_preview_shows_problems_with_their_instances(
     assert "Tom has 3 apples" in out
     assert "<MASK>" in out
     assert not place.run.exists()
+
+
+def test_a_recognised_format_says_what_was_trained_on(tmp_path: Path) -> None:
+    file = tmp_path / "train.jsonl"
+    file.write_text(json.dumps({"question": "1 + 1?", "answer": "1 + 1 = 2\n#### 2"}) + "\n")
+    recipe = parse_recipe({"data": {"train": {"path": str(file)}}, "run": "x"})
+    assert train_source(recipe) == "gsm8k+train.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"benchmarks": ["gsm8"]}, "did you mean 'gsm8k'"),
+        ({"benchmarks": ["gsm8k"], "data_dir": "nowhere"}, "gsm8k.jsonl"),
+        ({"limits": {"synthetic_tst": 2}}, "did you mean 'synthetic_test'"),
+    ],
+)
+def test_what_would_stop_the_evaluation_is_told_before_anything_runs(
+    settings: dict[str, Any], message: str, place: Place
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        place.everything(place.recipe(eval=settings))
+    assert not (place.run / "build.json").exists()
+
+
+@pytest.mark.parametrize("lost", ["train.json", "eval.json"])
+def test_a_part_of_an_output_that_is_lost_is_made_again(lost: str, place: Place) -> None:
+    place.everything()
+    (place.run / lost).unlink()
+    assert place.everything()
+    assert (place.run / lost).exists()
+
+
+def test_a_refused_command_leaves_the_recipe_of_the_run(place: Place) -> None:
+    place.everything()
+    before = (place.run / "recipe.yaml").read_text()
+    with pytest.raises(BadInput, match="no model that this recipe tuned"):
+        Pipeline.open(place.recipe(train={"epochs": 9})).evaluate()
+    assert (place.run / "recipe.yaml").read_text() == before

@@ -1,4 +1,4 @@
-"""Training and validation Problems, told apart before any Instance is derived (DESIGN section 2).
+"""Training and validation Problems, told apart before any Instance is derived.
 
 The question decides alone: the same question stands on one side however often it occurs, and a
 Problem stays on its side when rows are added, removed or put in another order.

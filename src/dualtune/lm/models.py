@@ -186,6 +186,8 @@ def _packaged_gguf() -> Path:
 
 
 def _converted(file: Path, cache: Path) -> Path:
+    from safetensors import SafetensorError
+
     key = _digest_of_ends(file)
     folder = cache / "models" / f"{file.stem}-{key[:12]}"
     if (folder / DONE).is_file():
@@ -203,7 +205,7 @@ def _converted(file: Path, cache: Path) -> Path:
         except OSError:
             if not (folder / DONE).is_file():  # else another process was faster: use its copy
                 raise
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise BadInput(
             f"cannot write the converted model to {folder}: {error}. Free some space, or set "
             "model.cache_dir (or DUALTUNE_CACHE) to another folder."

@@ -15,7 +15,7 @@ import torch
 
 from dualtune.errors import BadInput
 from dualtune.lm.loss import pack_loss
-from dualtune.lm.packing import plain_packs, trie_packs
+from dualtune.lm.packing import Pack, plain_packs, trie_packs
 from dualtune.lm.trie import Labelled
 
 log = logging.getLogger(__name__)
@@ -90,21 +90,26 @@ def choose_attention(
                 f"model.attention: {config.model_type} {special}, which {setting} does not "
                 "compute. Set model.attention: eager (or auto)."
             )
+        if setting == "trie" and not _takes_kernels(config):
+            raise BadInput(
+                f"model.attention: {config.model_type} brings its own attention and takes no other "
+                "kernel. Set model.attention: sdpa (or auto)."
+            )
         return setting
     if special:
         return "eager"
-    return "trie" if device == "cpu" else "sdpa"
+    return "trie" if device == "cpu" and _takes_kernels(config) else "sdpa"
 
 
-def verify_packing(model: Any, group: Sequence[Labelled]) -> float:
-    """Compare the loss of a few instances packed as a trie with one by one, on the real model.
+def verify_packing(model: Any, groups: Sequence[Sequence[Labelled]]) -> float:
+    """Compare the loss of a few instances packed as tries with one by one, on the real model.
 
     Args:
         model: The model.
-        group: Instances that share prefixes.
+        groups: Groups of instances that share prefixes; several make rows that need padding.
 
     Returns:
-        The relative difference in fp32.
+        The relative difference in fp32, the larger one of a single row and of several rows.
 
     Raises:
         BadInput: If it is larger than rounding explains.
@@ -112,20 +117,38 @@ def verify_packing(model: Any, group: Sequence[Labelled]) -> float:
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
+
+    def loss(packs: Sequence[Pack]) -> float:
+        return sum(float(pack_loss(model, p.to(device), tasks=8).weighted) for p in packs)
+
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        packed = trie_packs([group], tokens_per_pack=1 << 20)
-        single = [plain_packs([one], tokens_per_pack=1)[0] for one in group]
-        one_by_one = sum(float(pack_loss(model, p.to(device), tasks=8).weighted) for p in single)
-        together = sum(float(pack_loss(model, p.to(device), tasks=8).weighted) for p in packed)
+        flat = [one for group in groups for one in group]
+        one_by_one = sum(loss(plain_packs([one], tokens_per_pack=1)) for one in flat)
+        # One row that holds all, and rows as short as they can be in one padded batch.
+        one_row = loss(trie_packs(groups, tokens_per_pack=1 << 20))
+        rows = loss(trie_packs(groups, tokens_per_pack=1 << 20, tokens_per_row=1))
     model.train(was_training)
-    difference = abs(together - one_by_one) / max(abs(one_by_one), 1e-9)
+    found = max((one_row, rows), key=lambda value: abs(value - one_by_one))
+    difference = abs(found - one_by_one) / max(abs(one_by_one), 1e-9)
     if not difference <= TOLERANCE:
         raise BadInput(
-            f"trie packing is not exact for {model.config.model_type}: loss {together:.6f} packed "
+            f"trie packing is not exact for {model.config.model_type}: loss {found:.6f} packed "
             f"against {one_by_one:.6f} one by one. Set train.trie: false for this model."
         )
-    log.info("trie packing checked on this model: loss differs by %.1e", difference)
+    log.info(
+        "trie packing checked on this model with %d instances: loss differs by %.1e",
+        len(flat),
+        difference,
+    )
     return difference
+
+
+def _takes_kernels(config: Any) -> bool:
+    """Say whether a model computes its attention through transformers' registry of kernels."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    model: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return model is None or bool(getattr(model, "_supports_attention_backend", False))
 
 
 def _special_scores(config: Any) -> str | None:

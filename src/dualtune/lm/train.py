@@ -17,8 +17,9 @@ from dualtune.lm.encode import Encoder
 from dualtune.lm.models import load_model, load_tokenizer, resolve_model
 from dualtune.lm.steps import Layout, Preparer, Step, Steps
 from dualtune.lm.support import choose_attention, verify_packing, why_not_packable
+from dualtune.lm.trie import Labelled
 from dualtune.progress import track
-from dualtune.recipe import Recipe
+from dualtune.recipe import Recipe, Tasks
 from dualtune.records import TASK_NAMES, Problem
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 DENSE_ROW = 512
 # How many Problems the preflight encodes to tell what each task supervises.
 PREFLIGHT = 2000
+# A larger share of dropped instances is warned about.
+MANY_DROPPED = 0.05
+# Among how many Problems the check of packing looks for instances that share prefixes.
+VERIFY_AMONG = 32
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
@@ -70,7 +75,7 @@ def tune(
             "it without torchrun or accelerate launch."
         )
     import torch
-    from transformers import PrinterCallback, TrainingArguments, set_seed
+    from transformers import PrinterCallback, set_seed
 
     from dualtune.lm.trainer import DualTrainer, Evidence, StopOnSignal
     from dualtune.lm.trainlog import TrainLog
@@ -94,35 +99,14 @@ def tune(
         log.info("resuming from %s of %d steps", resume.name, len(steps))
     train_log = TrainLog(run / "train.jsonl", resumed_step=done)
     bf16 = uses_bf16(settings.precision, device)
+    arguments = _arguments(recipe, checkpoints, steps=len(steps), bf16=bf16, device=device)
     trainer = DualTrainer(
         steps=steps,
         validation=held,
         train_log=train_log,
         model=model,
         processing_class=preparer.encoder.tokenizer,
-        args=TrainingArguments(
-            output_dir=str(checkpoints),
-            max_steps=len(steps),
-            per_device_train_batch_size=1,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type=_SCHEDULES[settings.schedule],
-            warmup_steps=round(settings.warmup * len(steps)),
-            weight_decay=settings.weight_decay,
-            max_grad_norm=settings.max_grad_norm,
-            optim="adamw_torch_fused",
-            bf16=bf16,
-            use_cpu=device == "cpu",
-            logging_strategy="no",
-            save_strategy="steps",
-            save_steps=settings.save_steps,
-            save_total_limit=settings.keep_checkpoints,
-            dataloader_num_workers=settings.workers,
-            dataloader_pin_memory=device == "cuda",
-            remove_unused_columns=False,
-            report_to="none",
-            disable_tqdm=True,
-            seed=recipe.seed,
-        ),
+        args=arguments,
     )
     evidence, stop = Evidence(settings.logging_steps), StopOnSignal()
     evidence.trainer = trainer
@@ -131,7 +115,7 @@ def tune(
         trainer.add_callback(callback)
     with stop.watching(), tokenizers_in_workers():
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    if stop.received is not None and trainer.state.global_step < len(steps):
+    if trainer.state.global_step < len(steps):
         raise Stopped(
             f"stopped at step {trainer.state.global_step} of {len(steps)}; the checkpoint is "
             f"saved in {checkpoints}. Give the same command again to go on."
@@ -150,6 +134,40 @@ def tune(
     }
     (run / "train.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return out
+
+
+def _arguments(recipe: Recipe, output: Path, *, steps: int, bf16: bool, device: str) -> Any:
+    from transformers import TrainingArguments
+
+    settings = recipe.train
+    arguments = TrainingArguments(
+        output_dir=str(output),
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=_SCHEDULES[settings.schedule],
+        warmup_steps=round(settings.warmup * steps),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        optim="adamw_torch_fused",
+        bf16=bf16,
+        use_cpu=device == "cpu",
+        logging_strategy="no",
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        save_total_limit=settings.keep_checkpoints,
+        dataloader_num_workers=settings.workers,
+        remove_unused_columns=False,
+        report_to="none",
+        disable_tqdm=True,
+        seed=recipe.seed,
+    )
+    if arguments.n_gpu > 1:
+        # Else the Trainer wraps the model in DataParallel, which would scatter the rows of a pack
+        # and leave its predictions behind.
+        log.warning("%d GPUs are visible; training uses the first one", arguments.n_gpu)
+        arguments._n_gpu = 1
+    return arguments
 
 
 def check_labels(preparer: Preparer, problems: Sequence[Problem]) -> dict[str, list[int]]:
@@ -182,7 +200,29 @@ def check_labels(preparer: Preparer, problems: Sequence[Problem]) -> dict[str, l
             "dualtune preview."
         )
     log.info("instances of %d Problems: %s; dropped: %s", len(sample), kept, causes)
+    lost = sum(dropped.values())
+    if lost > MANY_DROPPED * (lost + sum(kept.values())):
+        log.warning(
+            "%d of %d instances are left out (%s); train.max_length is %d tokens",
+            lost,
+            lost + sum(kept.values()),
+            causes,
+            preparer.max_length,
+        )
+    for task in _asked_for(preparer.tasks):
+        if task not in kept and dropped:
+            raise BadInput(
+                f"no {task} instance is left to train on (dropped by cause: {causes}; "
+                f"train.max_length is {preparer.max_length} tokens). Raise train.max_length, or "
+                f"turn the task off."
+            )
     return lengths
+
+
+def _asked_for(tasks: Tasks) -> list[str]:
+    wanted = {"solve": tasks.solve, "irsp": tasks.irsp.per_problem, "ir": tasks.ir.per_problem}
+    weights = tasks.weights.model_dump()
+    return [name for name in TASK_NAMES if wanted[name] and weights[name]]
 
 
 def newest_checkpoint(folder: Path, *, fingerprint: str) -> Path | None:
@@ -317,11 +357,18 @@ def _preparer(recipe: Recipe, folder: Path | str, device: str) -> Preparer:
 
 
 def _verify(model: Any, preparer: Preparer, problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        groups = preparer.groups(problem, 0, Counter())
-        if groups:
-            verify_packing(model, [labelled for group in groups for _, labelled in group])
-            return
+    """Prove on the real model that packing is exact, with instances that do share prefixes."""
+    groups: list[list[Labelled]] = []
+    branching = 0
+    for problem in problems[:VERIFY_AMONG]:
+        found = [[one for _, one in g] for g in preparer.groups(problem, 0, Counter())]
+        groups.extend(found)
+        branching += sum(len(group) > 1 for group in found)
+        # Solve alone never branches within a Problem; its system prompt is shared between two.
+        if len(groups) >= 2 and branching >= min(2, len(groups) - 1):
+            break
+    if groups:
+        verify_packing(model, groups)
 
 
 def _validation_steps(preparer: Preparer, problems: Sequence[Problem], per_step: int) -> list[Step]:
@@ -330,6 +377,8 @@ def _validation_steps(preparer: Preparer, problems: Sequence[Problem], per_step:
 
 
 def _save_model(model: Any, encoder: Encoder, out: Path) -> None:
+    from safetensors import SafetensorError
+
     work = out.with_name(out.name + ".partial")
     shutil.rmtree(work, ignore_errors=True)
     # Packing's kernel is ours: others load the model with their own default.
@@ -338,7 +387,7 @@ def _save_model(model: Any, encoder: Encoder, out: Path) -> None:
     try:
         model.save_pretrained(work)
         encoder.tokenizer.save_pretrained(work)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(work, ignore_errors=True)
         raise DualtuneError(
             f"cannot write the model to {out}: {error}. Free some disk space and give the same "

@@ -63,7 +63,8 @@ class DualTrainer(Trainer):
             batch_size=1,
             collate_fn=_only,
             num_workers=workers,
-            prefetch_factor=4 if workers else None,
+            prefetch_factor=2 if workers else None,
+            worker_init_fn=_leave_signals_to_the_trainer,
         )
 
     def training_step(
@@ -180,6 +181,8 @@ class Evidence(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Validate before the first step and open the bar."""
         assert self.trainer is not None
+        # A resumed state brings the interval of the run that was stopped.
+        state.save_steps = args.save_steps
         if state.global_step == 0:
             self.trainer.validate()
         self._context = bar("train", total=state.max_steps, unit="step", initial=state.global_step)
@@ -236,6 +239,15 @@ class StopOnSignal(TrainerCallback):
             raise KeyboardInterrupt
         self.received = number
         log.warning("stopping after this step; a checkpoint is saved (again to stop at once)")
+
+
+def _leave_signals_to_the_trainer(_: int) -> None:
+    # Ctrl-C, timeout and batch systems signal the whole process group. A worker that died of it
+    # would end training without a checkpoint; the trainer stops its workers itself.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    # Shared memory by file name: descriptors run out where a step has many packs.
+    torch.multiprocessing.set_sharing_strategy("file_system")  # type: ignore[no-untyped-call]
 
 
 def _only(batch: list[Step]) -> dict[str, Step]:

@@ -89,7 +89,7 @@ class TrainLog:
         """Count one optimiser step."""
         window = self.window
         window.weighted += weighted
-        window.steps += 1
+        window.steps += bool(step.packs)
         window.loss += loss
         window.tokens += tokens
         window.instances.update(step.instances)

@@ -105,6 +105,21 @@ def input_files(source: Source) -> list[Path]:
     return []
 
 
+def recognised_format(source: Source) -> str:
+    """Return the format that ``format: auto`` takes for a local file, from its first good row.
+
+    Args:
+        source: A source with a path.
+
+    Returns:
+        ``gsm8k``, ``mawps_cot`` or ``columns``.
+    """
+    for row in _rows(source):
+        if not isinstance(row, Rejected):
+            return choose_format(source, row)[0].partition(" ")[0]
+    return "columns"
+
+
 def expected_rows(source: Source) -> int | None:
     """Return how many rows a source will give, for a progress bar; None where it is not known."""
     if source.synthetic is not None and source.limit is None:

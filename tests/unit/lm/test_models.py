@@ -282,9 +282,7 @@ def test_digest_follows_the_content(tmp_path: Path) -> None:
     assert weights_digest("owner/name") == weights_digest("owner/name") != weights_digest("a/b")
 
 
-def test_missing_weights_are_not_replaced_by_random_ones(
-    tiny_folder: Path, tmp_path: Path
-) -> None:
+def test_missing_weights_are_not_replaced_by_random_ones(tiny_folder: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "model"

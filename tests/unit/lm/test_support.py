@@ -127,7 +127,7 @@ def test_scores_that_only_eager_computes(config: Any, cause: str) -> None:
 def test_packing_is_proved_on_the_model(name: str, kernel: str) -> None:
     model = tiny_model(name, kernel).train()
     (group,) = tiny_groups((0, 1, 2), problems=1)
-    assert verify_packing(model, group) < 1e-5
+    assert verify_packing(model, [group]) < 1e-5
     assert model.training
     assert all(p.grad is None for p in model.parameters())
 
@@ -146,7 +146,7 @@ def test_a_model_that_disregards_the_mask_is_found_out() -> None:
     model = tiny_model("llama", "forgetful")
     (group,) = tiny_groups((0, 1, 2), problems=1)
     with pytest.raises(BadInput, match=r"not exact for llama: loss .*train\.trie: false"):
-        verify_packing(model, group)
+        verify_packing(model, [group])
 
 
 def test_a_model_that_disregards_positions_is_found_out() -> None:
@@ -157,7 +157,7 @@ def test_a_model_that_disregards_positions_is_found_out() -> None:
         for layer in model.model.layers:
             layer.self_attn.q_proj.weight.mul_(30)
             layer.self_attn.k_proj.weight.mul_(30)
-    assert verify_packing(model, group) < 1e-5
+    assert verify_packing(model, [group]) < 1e-5
 
     def by_place(_: Any, args: Any, kwargs: Any) -> Any:
         length = kwargs["input_ids"].shape[1]
@@ -165,7 +165,7 @@ def test_a_model_that_disregards_positions_is_found_out() -> None:
 
     model.register_forward_pre_hook(by_place, with_kwargs=True)
     with pytest.raises(BadInput, match="not exact"):
-        verify_packing(model, group)
+        verify_packing(model, [group])
 
 
 def test_a_model_that_yields_no_number_is_found_out() -> None:
@@ -174,7 +174,7 @@ def test_a_model_that_yields_no_number_is_found_out() -> None:
     with torch.no_grad():
         model.lm_head.weight.fill_(float("nan"))
     with pytest.raises(BadInput, match="loss nan"):
-        verify_packing(model, group)
+        verify_packing(model, [group])
 
 
 def test_sinks_are_packed_by_eager_and_refused_by_trie() -> None:
@@ -196,7 +196,7 @@ def test_sinks_are_packed_by_eager_and_refused_by_trie() -> None:
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float()
     (group,) = tiny_groups((0, 1, 2), problems=1)
-    assert verify_packing(model, group) < 1e-5
+    assert verify_packing(model, [group]) < 1e-5
     model.set_attn_implementation(NAME)
     with pytest.raises(ValueError, match="attention sinks"):
-        verify_packing(model, group)
+        verify_packing(model, [group])
