@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -300,3 +301,91 @@ def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(training, "_cpu_flags", lambda: {"avx2"})
     assert not training.uses_bf16("auto", "cpu")
     assert training.uses_bf16("bf16", "cpu")
+
+
+def test_sigterm_to_the_whole_process_group_saves_a_checkpoint(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    """What timeout, Slurm and systemd do: the data worker is signalled as well."""
+    run = tmp_path / "group"
+    run.mkdir()
+    code = (
+        "import sys, pathlib, torch; torch.set_num_threads(1)\n"
+        "from tests.unit.lm.test_train import PROBLEMS, recipe_for\n"
+        "from dualtune.lm.train import tune\n"
+        "model, run = map(pathlib.Path, sys.argv[1:])\n"
+        "recipe = recipe_for(model, run, workers=1, epochs=400)\n"
+        "tune(recipe, run, train=PROBLEMS[:12], fingerprint='same')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tiny_folder), str(run)],
+        cwd=Path(__file__).parents[3],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((run / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, "training ended before its first checkpoint was seen"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=120)
+    assert "Stopped: stopped at step" in told
+    step = told.partition("stopped at step ")[2].split()[0]
+    assert (run / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").exists()
+
+
+def test_a_lower_save_interval_holds_for_a_resumed_run(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dualtune.lm import trainer
+
+    run = tmp_path / "resumed"
+    run.mkdir()
+    real = trainer.DualTrainer.training_step
+
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 3:
+            raise KeyboardInterrupt
+        return real(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.DualTrainer, "training_step", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tune(recipe_for(tiny_folder, run), run, train=PROBLEMS[:12], fingerprint="same")
+    again = recipe_for(tiny_folder, run, save_steps=1, keep_checkpoints=9)
+    tune(again, run, train=PROBLEMS[:12], fingerprint="same")
+    saved = {p.name for p in (run / "checkpoints").glob("checkpoint-*")}
+    assert {"checkpoint-3", "checkpoint-4", "checkpoint-5"} <= saved
+
+
+def test_a_task_that_loses_all_its_instances_is_an_error(tiny_folder: Path, tmp_path: Path) -> None:
+    """One task falls to the length limit as a whole: the rest must not pass as the full run."""
+    recipe = recipe_for(tiny_folder, tmp_path)
+    preparer = training._preparer(recipe, tiny_folder, "cpu")
+    found = [pair for g in preparer.groups(PROBLEMS[0], 0, Counter()) for pair in g]
+    shortest = {
+        task: min(len(one.ids) for i, one in found if i.task == task) for task in ("solve", "irsp")
+    }
+    limit = max(shortest.values()) - 1  # at least one instance of another task still fits
+    assert any(len(one.ids) <= limit for _, one in found)
+    with pytest.raises(BadInput, match=r"no (solve|irsp) instance is left.*too_long: \d"):
+        tune(recipe_for(tiny_folder, tmp_path, max_length=limit), tmp_path, train=PROBLEMS[:1])
+
+
+def test_only_one_gpu_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: self._n_gpu))
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", torch.device("cpu"), raising=False)
+    real = TrainingArguments.__post_init__
+
+    def two_gpus(self: Any) -> None:
+        real(self)
+        self._n_gpu = 2
+
+    monkeypatch.setattr(TrainingArguments, "__post_init__", two_gpus)
+    recipe = recipe_for(tmp_path, tmp_path)
+    found = training._arguments(recipe, tmp_path, steps=1, bf16=False, device="cpu")
+    assert found._n_gpu == 1
