@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dualtune.lm.trie import Labelled, Trie, build_trie
+from dualtune.lm.trie import Labelled, Trie, build_trie, distinct_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _rows(groups: Sequence[Sequence[Labelled]], limit: int) -> list[list[Labelle
     for group in groups:
         for part in _divide(list(group), limit):
             # An upper bound: the prefix that groups share (the system prompt) is counted again.
-            size = len(build_trie(part))
+            size = distinct_tokens([one.ids for one in part])
             if size > room:
                 rows.append([])
                 room = limit
@@ -127,7 +127,7 @@ def _rows(groups: Sequence[Sequence[Labelled]], limit: int) -> list[list[Labelle
 def _divide(group: list[Labelled], limit: int) -> list[list[Labelled]]:
     if not group:
         return []
-    if len(group) == 1 or len(build_trie(group)) <= limit:
+    if len(group) == 1 or distinct_tokens([one.ids for one in group]) <= limit:
         return [group]
     half = len(group) // 2
     return _divide(group[:half], limit) + _divide(group[half:], limit)
