@@ -3,6 +3,8 @@
 One definition gives the YAML schema, the ``--section.key value`` overrides and the help text.
 """
 
+from dualtune.recipe.data import Audit, Build, Columns, Data, Format, Source
+from dualtune.recipe.evaluate import Eval
 from dualtune.recipe.load import (
     describe_keys,
     dump_recipe,
@@ -10,25 +12,10 @@ from dualtune.recipe.load import (
     parse_recipe,
     recipe_for_data,
 )
-from dualtune.recipe.sections import (
-    Adapter,
-    Audit,
-    Build,
-    Columns,
-    Data,
-    Eval,
-    Format,
-    Ir,
-    Irsp,
-    Mix,
-    Model,
-    Recipe,
-    Section,
-    Source,
-    Tasks,
-    Train,
-    Weights,
-)
+from dualtune.recipe.recipe import Recipe
+from dualtune.recipe.section import Section
+from dualtune.recipe.tasks import Ir, Irsp, Mix, Tasks, Weights
+from dualtune.recipe.train import Adapter, Model, Train
 
 __all__ = [
     "Adapter",

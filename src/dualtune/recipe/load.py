@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dualtune.errors import BadInput, nearest
-from dualtune.recipe.sections import Recipe, inner_sections
+from dualtune.recipe.recipe import Recipe
+from dualtune.recipe.section import inner_sections
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
