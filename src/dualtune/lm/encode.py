@@ -84,7 +84,7 @@ class Encoder:
             Text that holds every special token of the format, the beginning of text included.
         """
         if self.prompt == "alpaca":
-            return self._beginning() + render_alpaca(messages)
+            return self._beginning() + render_alpaca(messages, end_of_turn=self.stop_text)
         return self._template(messages, generate=True)
 
     def encode(self, instance: Instance) -> Encoded:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from dualtune.recipe.schedule import Phase, check_schedule
 from dualtune.recipe.section import Section
 
 
@@ -24,6 +25,11 @@ class Irsp(Section):
     )
     negatives: int = Field(
         0, ge=0, description="further instances a Problem whose marker stands where no step is gone"
+    )
+    form: Literal["plain", "conversation"] = Field(
+        "plain",
+        description="one user turn (the paper's), or the solution up to the gap as the assistant's "
+        "turn, which shares more tokens with solve",
     )
 
 
@@ -84,9 +90,15 @@ class Tasks(Section):
         "tokens", description="weigh each label token alike, or each instance alike"
     )
     fresh_masks: bool = Field(True, description="draw new masks in each epoch")
+    schedule: tuple[Phase, ...] = Field(
+        (), description="curriculum: what is different from an epoch on"
+    )
 
     @model_validator(mode="after")
     def _something_to_train(self) -> Tasks:
+        check_schedule(self)
+        if self.schedule and self.schedule[0].from_epoch == 0:
+            return self  # the section's own values hold in no epoch
         if not self.solve and not self.irsp.per_problem and not self.ir.per_problem:
             raise ValueError("every task is off: set solve: true or a per_problem above 0")
         return self

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dualtune.recipe import Tasks
+from dualtune.recipe import Tasks, tasks_at
 from dualtune.records import Derived, Instance, Problem
 from dualtune.tasks.instances import Pass
 from dualtune.tasks.ir import ir_instances
 from dualtune.tasks.irsp import irsp_instances
 from dualtune.tasks.masking import unmask
-from dualtune.tasks.prompts import between, ir_opening, irsp_opening
+from dualtune.tasks.prompts import between, ir_opening, irsp_continuation, irsp_opening
 from dualtune.tasks.solve import solve_instance
 
 
@@ -25,7 +25,7 @@ def derive(
 
     Args:
         problem: The Problem.
-        tasks: The recipe's ``tasks``.
+        tasks: The recipe's ``tasks``; of a schedule, the phase of the epoch counts.
         seed: The recipe's seed.
         epoch: Which pass over the data the instances are for.
         system: System prompt of every instance; None leaves it to the chat template.
@@ -33,6 +33,7 @@ def derive(
     Returns:
         The instances in order solve, irsp, ir, and what was not derived by cause.
     """
+    tasks = tasks_at(tasks, epoch)
     one_pass = Pass(seed, epoch, system, tasks.fresh_masks)
     instances: list[Instance] = []
     skipped: Counter[str] = Counter()
@@ -59,16 +60,21 @@ def masked_text(instance: Instance, problem: Problem) -> str:
     Raises:
         ValueError: If nothing is masked in it, or it does not belong to the Problem.
     """
-    if instance.task == "irsp":
+    *turns, last = instance.prompt
+    said = "".join([turn.content for turn in turns if turn.role == "assistant"])
+    if said:
+        opening = irsp_continuation(problem.kind)
+    elif instance.task == "irsp":
         opening = irsp_opening(problem.question, problem.kind)
     elif instance.task == "ir":
         opening = ir_opening(problem.rationale, problem.kind)
     else:
         raise ValueError(f"nothing is masked in {instance.id} (task {instance.task})")
-    shown = between(instance.prompt[-1].content, opening)
-    if shown is None:
+    shown = between(last.content, opening)
+    # Behind the last step white space is put in, where a marker stands for nothing there.
+    if shown is None or not problem.rationale.startswith(said.rstrip()):
         raise ValueError(f"{instance.id} was not derived from the Problem {problem.id}")
-    return shown
+    return said + shown
 
 
 def unmask_instance(instance: Instance, problem: Problem) -> str:

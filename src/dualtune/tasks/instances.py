@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from dualtune.records import Instance, Masked, Problem, TaskName
+from dualtune.records import Instance, Masked, Message, Problem, TaskName
 from dualtune.tasks.choices import stream_seed
 from dualtune.tasks.prompts import with_system
 
@@ -42,6 +42,7 @@ class Pass:
         target: str,
         masked: tuple[Masked, ...] = (),
         stream: int = 0,
+        before: tuple[Message, ...] = (),
     ) -> Instance:
         """Return an instance.
 
@@ -49,16 +50,17 @@ class Pass:
             problem: What it is derived from.
             task: Its task.
             index: Its place among the Problem's instances of the task.
-            content: The user turn.
+            content: The user turn that the target answers.
             target: What the model is to write.
             masked: What was masked.
             stream: The seed of the stream that chose the masks.
+            before: The turns before it, the system prompt left out.
         """
         return Instance(
             id=f"{problem.id}/{task}/{self.epoch}/{index}",
             source_id=problem.id,
             task=task,
-            prompt=with_system(content, self.system),
+            prompt=with_system((*before, Message("user", content)), self.system),
             target=target,
             masked=masked,
             seed=stream,

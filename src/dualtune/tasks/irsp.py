@@ -6,11 +6,16 @@ from collections import Counter
 from random import Random
 
 from dualtune.recipe import Irsp
-from dualtune.records import Instance, Masked, Problem
+from dualtune.records import Instance, Masked, Message, Problem
 from dualtune.tasks.choices import draw_runs, draw_subsets
 from dualtune.tasks.instances import Pass, count_fewer
 from dualtune.tasks.masking import is_maskable, markers, mask, mask_nothing
-from dualtune.tasks.prompts import irsp_opening, irsp_request
+from dualtune.tasks.prompts import (
+    irsp_continuation,
+    irsp_opening,
+    irsp_request,
+    solve_content,
+)
 from dualtune.tasks.targets import masked_target, needs_labels
 from dualtune.text.program import ProgramError
 from dualtune.text.steps import segment
@@ -35,6 +40,9 @@ def irsp_instances(
     The ``settings.negatives`` further instances hide nothing: their markers stand where the policy
     would put them in a rationale of so many steps more, and the target says that no step is
     missing. With negatives, every IRSP request of the recipe allows for that answer.
+
+    With ``form: conversation`` the prompt is solve's, the assistant's answer up to the first
+    marker, and a second turn of the user with the rest.
 
     Args:
         problem: The Problem.
@@ -73,7 +81,7 @@ def irsp_instances(
             slots = _draw(settings, places, size=size, count=settings.negatives, rng=rng)
         made += [(*mask_nothing(problem.rationale, steps, chosen), stream) for chosen in slots]
         count_fewer(skipped, "irsp.fewer_negatives", settings.negatives, len(slots))
-    return _instances(problem, made, one_pass, negatives=bool(settings.negatives)), skipped
+    return _instances(problem, made, one_pass, settings), skipped
 
 
 def masked_steps(settings: Irsp, steps: int) -> int:
@@ -119,9 +127,9 @@ def _instances(
     problem: Problem,
     made: list[tuple[str, tuple[Masked, ...], int]],
     one_pass: Pass,
-    *,
-    negatives: bool,
+    settings: Irsp,
 ) -> list[Instance]:
+    negatives = bool(settings.negatives)
     opening = irsp_opening(problem.question, problem.kind)
     # Labels for all instances of a Problem or for none, where there are negatives: a request for
     # labelled parts would tell that a step of several lines is gone.
@@ -135,15 +143,33 @@ def _instances(
             labelled=label,
             negatives=negatives,
         )
+        gap = shown.index(masked[0].marker)
+        before: tuple[Message, ...] = ()
+        content = opening + shown + request
+        # A gap at the start leaves nothing to say first: that one stays plain.
+        if settings.form == "conversation" and shown[:gap].strip():
+            before = _up_to_the_gap(problem, shown[:gap])
+            content = irsp_continuation(problem.kind) + shown[gap:] + request
         instances.append(
             one_pass.instance(
                 problem,
                 "irsp",
                 index,
-                content=opening + shown + request,
+                content=content,
                 target=masked_target(masked, labelled=label),
                 masked=masked,
                 stream=stream,
+                before=before,
             )
         )
     return instances
+
+
+def _up_to_the_gap(problem: Problem, text: str) -> tuple[Message, ...]:
+    """Return the turns of solve, its answer broken off: character by character what solve has.
+
+    The white space before the gap belongs to it. Without, a tokenizer that joins a full stop and
+    a line break would share one token less, and the model could not tell where a line ends.
+    """
+    asked = Message("user", solve_content(problem.question, problem.kind))
+    return asked, Message("assistant", text)

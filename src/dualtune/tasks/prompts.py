@@ -1,7 +1,8 @@
 """The texts of prompts: the same for training and for evaluation.
 
 Every user turn ends with the task's request. Solve and IRSP open with the question, and all IR
-turns of a Problem with its rationale, so that a token trie computes what they share once.
+turns of a Problem with its rationale, so that a token trie computes what they share once. An IRSP
+instance in the form of a conversation opens as solve does, its answer up to the gap included.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def solve_messages(
         kind: ``cot`` asks for steps and an answer, ``pot`` for a program that prints it.
         system: System prompt; None leaves it to the chat template.
     """
-    return with_system(solve_content(question, kind), system)
+    return with_system((Message("user", solve_content(question, kind)),), system)
 
 
 def solve_content(question: str, kind: Kind = "cot") -> str:
@@ -50,6 +51,11 @@ def solve_content(question: str, kind: Kind = "cot") -> str:
 def irsp_opening(question: str, kind: Kind = "cot") -> str:
     """Return what stands before the masked rationale in the user turn of IRSP."""
     return f"{question}\n\n{_NOUN[kind].capitalize()}:\n"
+
+
+def irsp_continuation(kind: Kind = "cot") -> str:
+    """Return what stands before the rest of the rationale where IRSP is a conversation."""
+    return f"The {_NOUN[kind]} goes on:\n"
 
 
 @lru_cache(maxsize=256)
@@ -111,30 +117,40 @@ def between(content: str, opening: str) -> str | None:
     return content[len(opening) : end]
 
 
-def render_alpaca(messages: Sequence[Message]) -> str:
+def render_alpaca(messages: Sequence[Message], *, end_of_turn: str = "") -> str:
     r"""Return the prompt in the Alpaca format, up to and including ``### Response:\n``.
 
     Args:
         messages: An optional system message, which takes the place of the format's own opening,
-            and one user message.
+            then turns of the user and the assistant by turns, the user's first and last. The
+            format itself has one turn; several follow each other as FastChat and LLaMA-Factory
+            write them.
+        end_of_turn: What stands behind each turn of the assistant: the model's token for it.
 
     Raises:
-        ValueError: If there is not exactly one user message, or any other turn.
+        ValueError: If the turns are others.
     """
     opening = _ALPACA_OPENING
     rest = list(messages)
     if rest and rest[0].role == "system":
         opening = rest.pop(0).content
-    if len(rest) != 1 or rest[0].role != "user":
-        roles = ", ".join(m.role for m in messages)
-        raise ValueError(f"the Alpaca format holds one user turn after an optional system: {roles}")
-    return f"{opening}\n\n### Instruction:\n{rest[0].content}\n\n### Response:\n"
+    roles = [m.role for m in rest]
+    if roles != (["user", "assistant"] * len(rest))[: len(rest)] or len(rest) % 2 == 0:
+        raise ValueError(
+            "the Alpaca format holds turns of user and assistant, the user's first and last, "
+            f"after an optional system: {', '.join(m.role for m in messages)}"
+        )
+    heads = {
+        "user": ("### Instruction:\n", "\n\n"),
+        "assistant": ("### Response:\n", f"{end_of_turn}\n\n"),
+    }
+    turns = [f"{heads[m.role][0]}{m.content}{heads[m.role][1]}" for m in rest]
+    return f"{opening}\n\n{''.join(turns)}### Response:\n"
 
 
-def with_system(content: str, system: str | None) -> tuple[Message, ...]:
-    """Return a user turn, behind the system prompt if there is one."""
-    user = Message("user", content)
-    return (user,) if system is None else (Message("system", system), user)
+def with_system(turns: Sequence[Message], system: str | None) -> tuple[Message, ...]:
+    """Return turns behind the system prompt, if there is one."""
+    return tuple(turns) if system is None else (Message("system", system), *turns)
 
 
 def _request(noun: str, markers: Sequence[str], whole: str, *, labelled: bool) -> str:

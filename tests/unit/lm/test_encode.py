@@ -73,6 +73,30 @@ def test_labels_of_all_tasks_decode_to_their_targets(prompt: PromptFormat) -> No
     assert seen == {"solve", "irsp", "ir"}
 
 
+@pytest.mark.parametrize("prompt", ["chat", "alpaca"])
+def test_a_conversation_shares_the_question_and_the_steps_before_the_gap(
+    prompt: PromptFormat,
+) -> None:
+    """Token by token with solve, though prompts and targets are tokenised apart."""
+    from dualtune.lm.trie import common_prefix
+    from dualtune.recipe import Irsp, Tasks
+    from dualtune.tasks.derive import derive
+
+    tasks = Tasks(irsp=Irsp(policy="each", form="conversation"))
+    encoder = ENCODERS[prompt]
+    seen = 0
+    for problem in generate("train", count=30, seed=5):
+        solve, *others = derive(problem, tasks, seed=0).instances
+        answer = encoder.encode(solve)
+        for one in others:
+            if one.task == "irsp" and len(one.prompt) > 1:
+                said = TOKENIZER.encode(one.prompt[1].content, add_special_tokens=False)
+                shared = common_prefix(answer.ids, encoder.encode(one).ids)
+                assert shared == answer.label_start + len(said)
+                seen += 1
+    assert seen > 30
+
+
 def test_chat_prompt_is_the_templates_own() -> None:
     messages = solve_messages("How many?", system="Be brief.")
     turns = [{"role": m.role, "content": m.content} for m in messages]

@@ -38,6 +38,11 @@ SETTINGS = {
         irsp=Irsp(ratio=0.4, per_problem=2, negatives=1),
         ir=Ir(policy="clauses", per_problem=2, answerable_only=False),
     ),
+    "conversation": Tasks(irsp=Irsp(per_problem=3, form="conversation", negatives=1)),
+    "conversation, several": Tasks(
+        irsp=Irsp(policy="contiguous", masks=2, per_problem=2, form="conversation", negatives=2),
+        ir=Ir(policy="numbers"),
+    ),
 }
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from dualtune.recipe import Irsp
-from dualtune.records import Instance, Problem
-from dualtune.tasks.derive import unmask_instance
+from dualtune.records import Instance, Message, Problem
+from dualtune.tasks.derive import masked_text, unmask_instance
 from dualtune.tasks.instances import Pass
 from dualtune.tasks.irsp import irsp_instances, markers_of_negative, masked_steps
+from dualtune.tasks.masking import OPENING
+from dualtune.tasks.solve import solve_instance
 from dualtune.tasks.targets import NO_STEP, split_target, target_parts
 
 STEPS = "one = 1\ntwo = 2\nthree = 3\nfour = 4"
@@ -199,6 +201,62 @@ def test_labels_do_not_tell_a_negative() -> None:
     for epoch in range(20):
         made, _ = irsp_instances(problem, Irsp(masks=2, negatives=2), Pass(seed=0, epoch=epoch))
         assert len({"each below a line" in i.prompt[-1].content for i in made}) == 1
+
+
+def test_a_conversation_opens_as_solve_and_breaks_off_at_the_gap() -> None:
+    solve = solve_instance(PROBLEM, Pass(seed=0))
+    first, second, *_ = derive(PROBLEM, policy="each", form="conversation")[0]
+    assert [turn.role for turn in second.prompt] == ["user", "assistant", "user"]
+    asked, said, rest = second.prompt
+    assert (asked,) == solve.prompt
+    assert said.content == "one = 1\n"
+    assert rest.content == (
+        "The solution goes on:\n<MASK>\nthree = 3\nfour = 4\n\n"
+        "Write the step of the solution that <MASK> stands for."
+    )
+    assert second.target == "two = 2"
+    # Nothing stands before the first step: that instance is a plain one.
+    assert first == derive(PROBLEM, policy="each")[0][0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"per_problem": 9},
+        {"per_problem": 9, "masks": 2},
+        {"per_problem": 9, "policy": "contiguous", "masks": 2, "negatives": 3},
+        {"ratio": 0.6, "per_problem": 4, "negatives": 4},
+        {"policy": "last", "negatives": 1},
+    ],
+)
+def test_a_conversation_asks_for_the_same_as_the_plain_form(settings: dict[str, object]) -> None:
+    plain = derive(PROBLEM, **settings)
+    talk = derive(PROBLEM, form="conversation", **settings)
+    assert talk[1] == plain[1]
+    solve = solve_instance(PROBLEM, Pass(seed=0))
+    turns = set()
+    for one, other in zip(plain[0], talk[0], strict=True):
+        assert replace(one, prompt=()) == replace(other, prompt=())
+        assert masked_text(one, PROBLEM) == masked_text(other, PROBLEM)
+        turns.add(len(other.prompt))
+        if len(other.prompt) > 1:
+            assert solve.target.startswith(other.prompt[1].content)
+            assert OPENING not in other.prompt[1].content
+    assert turns == ({3} if settings.get("policy") == "last" else {1, 3})
+    assert len({other.prompt for other in talk[0]}) == len(talk[0])
+
+
+def test_a_conversation_about_a_program_and_with_a_system_prompt() -> None:
+    problem = Problem("p", "What?", PROGRAM, "", kind="pot")
+    passed = Pass(seed=0, system="Be brief.")
+    settings = Irsp(policy="each", form="conversation")
+    first, *_, last = irsp_instances(problem, settings, passed)[0]
+    assert first.prompt[0] == Message("system", "Be brief.")
+    # The import is no step, and stands before the first one.
+    assert first.prompt[-2].content == "import math\n\n"
+    assert last.prompt[-2].content == PROGRAM.removesuffix("print(total)")
+    assert last.prompt[-1].content.startswith("The program goes on:\n<MASK>\n\nWrite the step")
+    assert unmask_instance(last, problem) == PROGRAM
 
 
 PROGRAM = """import math

@@ -8,6 +8,7 @@ from dualtune.tasks.prompts import (
     between,
     ir_opening,
     ir_request,
+    irsp_continuation,
     irsp_opening,
     irsp_request,
     render_alpaca,
@@ -63,6 +64,8 @@ def test_the_requests() -> None:
 
 
 def test_the_openings() -> None:
+    assert irsp_continuation() == "The solution goes on:\n"
+    assert irsp_continuation("pot") == "The program goes on:\n"
     assert irsp_opening("What is it?") == "What is it?\n\nSolution:\n"
     assert irsp_opening("What is it?", "pot") == "What is it?\n\nProgram:\n"
     assert ir_opening("3+1 = 4") == "Solution:\n3+1 = 4\n\nProblem:\n"
@@ -85,6 +88,18 @@ def test_alpaca() -> None:
     assert own.startswith("Be brief.\n\n### Instruction:\n")
 
 
+def test_several_turns_in_the_alpaca_format() -> None:
+    """As FastChat's and LLaMA-Factory's templates "alpaca": the end token behind each answer."""
+    turns = (Message("user", "Q"), Message("assistant", "a\n"), Message("user", "And?"))
+    text = render_alpaca(turns, end_of_turn="</s>")
+    assert text.endswith(
+        "\n\n### Instruction:\nQ\n\n### Response:\na\n</s>\n\n"
+        "### Instruction:\nAnd?\n\n### Response:\n"
+    )
+    # What came before is the prompt of the first turn, to the letter.
+    assert text.startswith(render_alpaca(turns[:1]))
+
+
 @pytest.mark.parametrize(
     "messages",
     [
@@ -92,8 +107,10 @@ def test_alpaca() -> None:
         (Message("system", "s"),),
         (Message("user", "a"), Message("assistant", "b")),
         (Message("user", "a"), Message("system", "s")),
+        (Message("user", "a"), Message("user", "b"), Message("user", "c")),
+        (Message("assistant", "a"),),
     ],
 )
-def test_alpaca_takes_one_user_turn(messages: tuple[Message, ...]) -> None:
-    with pytest.raises(ValueError, match="one user turn"):
+def test_alpaca_refuses_other_turns(messages: tuple[Message, ...]) -> None:
+    with pytest.raises(ValueError, match="the user's first and last"):
         render_alpaca(messages)

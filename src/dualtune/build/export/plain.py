@@ -44,8 +44,9 @@ def _files(facts: Facts) -> dict[str, str]:
 
 def _usage(facts: Facts) -> str:
     return (
-        "`prompt` is the user's turn and `target` the answer; `messages` holds both, with the "
-        "system prompt where there is one; `masked` and `masked_kind` say what the markers stand "
+        "`prompt` is the user's last turn and `target` the answer; `messages` holds both, with "
+        "all turns before them and the system prompt where there is one; `masked` and "
+        "`masked_kind` say what the markers stand "
         'for.\n\n```python\nimport pandas\n\nrows = pandas.read_parquet("train.parquet")\n```'
     )
 
