@@ -13,6 +13,7 @@ from dualtune.recipe.load import (
     recipe_for_data,
 )
 from dualtune.recipe.recipe import Recipe
+from dualtune.recipe.schedule import Phase, PhaseWeights, held_out_tasks, phases, tasks_at, wanted
 from dualtune.recipe.section import Section
 from dualtune.recipe.tasks import Ir, Irsp, Mix, Tasks, Weights
 from dualtune.recipe.train import Adapter, Model, Train
@@ -29,6 +30,8 @@ __all__ = [
     "Irsp",
     "Mix",
     "Model",
+    "Phase",
+    "PhaseWeights",
     "Recipe",
     "Section",
     "Source",
@@ -37,7 +40,11 @@ __all__ = [
     "Weights",
     "describe_keys",
     "dump_recipe",
+    "held_out_tasks",
     "load_recipe",
     "parse_recipe",
+    "phases",
     "recipe_for_data",
+    "tasks_at",
+    "wanted",
 ]

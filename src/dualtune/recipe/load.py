@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from dualtune.errors import BadInput, nearest
 from dualtune.recipe.recipe import Recipe
-from dualtune.recipe.section import inner_sections
+from dualtune.recipe.section import inner_sections, item_section
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -95,12 +95,17 @@ def describe_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterat
         )
         kind = _type_name(field.annotation)
         yield f"{prefix}{name}", kind, _shown(default), field.description or ""
+        item = item_section(field.annotation)
+        if item is not None:
+            yield from describe_keys(item, f"{prefix}{name}[].")
 
 
 def _type_name(annotation: Any) -> str:
     if hasattr(annotation, "__metadata__"):  # a bounded number
         return _type_name(annotation.__origin__)
     parts = get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
     if annotation in (str, int, float, bool):
         return str(annotation.__name__)
     if parts and all(isinstance(p, str) for p in parts):
@@ -166,7 +171,9 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         section: type[BaseModel] = Recipe
         for name in place[:-1]:
-            section = inner_sections(section).get(name, section)
+            field = section.model_fields.get(name)
+            item = None if field is None else item_section(field.annotation)
+            section = item or inner_sections(section).get(name, section)
         return f"unknown key {key!r}{nearest(place[-1], tuple(section.model_fields))}"
     if error["type"] == "missing":
         return f"missing key {key!r}"

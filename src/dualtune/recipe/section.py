@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -29,3 +29,11 @@ def inner_sections(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
         for name, field in fields
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
+
+
+def item_section(annotation: Any) -> type[BaseModel] | None:
+    """Return the section that each item of a list is, where a key holds a list of sections."""
+    for part in get_args(annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
