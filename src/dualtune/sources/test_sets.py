@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from dualtune.errors import BadInput
 from dualtune.recipe import Source
 from dualtune.records import Problem, Rejected
-from dualtune.sources.benchmarks import find_file, read_json_rows
+from dualtune.sources.benchmarks import BENCHMARKS, NINE, Benchmark, find_file, load_benchmark
+from dualtune.sources.benchmarks.rows import without_choices
 from dualtune.sources.files import read_rows
 from dualtune.sources.readers import read
 
@@ -26,39 +27,14 @@ _OPTION_LABEL = re.compile(r"\s*\(?[A-Za-z][).:]\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class TestSet:
-    """A test set and the columns of its file that a question is made of.
-
-    Attributes:
-        name: What findings call it.
-        title: What reports call it.
-        file: Its file in the benchmark folder.
-        rows: How many rows it has.
-        question: The columns whose texts, joined by a space, are the question.
-        options: The column of its choices; None where it has none, or they stand in the question.
-        id: The column of a row's id; None: ``<name>-<row>``, counted from 1.
-    """
-
-    __test__: ClassVar[bool] = False  # no test case, whatever its name says to pytest
-
-    name: str
-    title: str
-    file: str
-    rows: int
-    question: tuple[str, ...] = ("question",)
-    options: str | None = None
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TestQuestion:
     """A question that must not be trained on.
 
     Attributes:
         test_set: The name of its test set, or of the file that it is from.
         id: Its row.
-        question: The question as the file has it.
-        options: Its choices without their letters, where they stand in a column of their own.
+        question: The question, without a list of its choices.
+        options: Its choices without their letters.
     """
 
     __test__: ClassVar[bool] = False
@@ -69,56 +45,42 @@ class TestQuestion:
     options: tuple[str, ...] = ()
 
 
-TEST_SETS: Mapping[str, TestSet] = {
-    test_set.name: test_set
-    for test_set in (
-        TestSet("gsm8k", "GSM8K", "gsm8k.jsonl", 1319),
-        TestSet("math", "MATH", "math.jsonl", 5000, ("problem",)),
-        TestSet("aqua", "AQuA-RAT", "aqua.json", 254, options="options"),
-        TestSet("numglue", "NumGLUE", "numglue.json", 1042),
-        TestSet("svamp", "SVAMP", "svamp.json", 1000, ("Body", "Question"), id="ID"),
-        TestSet("mathematics", "Mathematics", "mathematics.json", 1000),
-        TestSet("simuleq", "SimulEq", "simuleq.json", 514),
-        TestSet("sat", "SAT-Math", "sat.json", 220),
-        TestSet("mmlu_math", "MMLU-Math", "mmlu_math.json", 974, options="choices"),
-    )
-}
+TEST_SETS: Mapping[str, Benchmark] = {name: BENCHMARKS[name] for name in NINE}
 
 
 def files_of_test_sets(data_dir: str | Path | None = None) -> tuple[Path, ...]:
     """Return the files of the test sets that are there, as ``load_test_set`` finds them."""
-    found = (find_file(test_set.file, data_dir) for test_set in TEST_SETS.values())
+    files = (test_set.file for test_set in TEST_SETS.values())
+    found = (find_file(file, data_dir) for file in files if file is not None)
     return tuple(file for file in found if file is not None)
 
 
 def load_test_set(
     name: str, *, data_dir: str | Path | None = None
 ) -> tuple[TestQuestion, ...] | None:
-    """Read the questions of a test set and check that it is the whole of it.
+    """Load the questions of a test set.
 
     Args:
-        name: Its name in ``TEST_SETS``.
-        data_dir: The folder of benchmark files, or the folder that holds it as ``bench``;
-            None: the folder that ``DUALTUNE_DATA`` names.
+        name: One of ``TEST_SETS``.
+        data_dir: The folder of benchmark files, as ``load_benchmark`` takes it.
 
     Returns:
-        The questions in file order, or None where its file is not there.
+        The questions in the order of ``load_benchmark``, or None where its file is not there.
 
     Raises:
-        BadInput: If the file cannot be read, a row lacks a column, or rows are missing: a search
+        BadInput: If the file cannot be read, or its rows are not those of the test set: a search
             against a part of a test set would pass for a search against all of it.
     """
     test_set = TEST_SETS[name]
-    file = find_file(test_set.file, data_dir)
-    if file is None:
+    if test_set.file is None or find_file(test_set.file, data_dir) is None:
         return None
-    rows = read_json_rows(file)
-    if len(rows) != test_set.rows:
+    try:
+        rows = load_benchmark(name, data_dir=data_dir)
+    except BadInput as error:
         raise BadInput(
-            f"{file} holds {len(rows)} rows, {test_set.title} has {test_set.rows}. Use the whole "
-            "test set, or set audit.benchmarks: false."
-        )
-    return tuple(_question(test_set, row, file, n) for n, row in enumerate(rows, start=1))
+            f"{error} To search for no test set: set audit.benchmarks: false."
+        ) from error
+    return tuple(TestQuestion(name, r.id, without_choices(r), r.options) for r in rows)
 
 
 def load_questions(path: str | Path) -> tuple[TestQuestion, ...]:
@@ -183,22 +145,3 @@ def _bare(options: Sequence[str]) -> tuple[str, ...]:
     if not all(_OPTION_LABEL.match(text) for text in options):
         return tuple(options)
     return tuple(_OPTION_LABEL.sub("", text, count=1) for text in options)
-
-
-def _question(test_set: TestSet, row: Any, file: Path, number: int) -> TestQuestion:
-    parts = [str(_value(row, column, file, number)).strip() for column in test_set.question]
-    options: tuple[str, ...] = ()
-    if test_set.options is not None:
-        given = _value(row, test_set.options, file, number)
-        if not isinstance(given, list):
-            raise BadInput(f"{file}, row {number}: {test_set.options!r} is not a list of choices.")
-        options = _bare([str(text) for text in given])
-    own = _value(row, test_set.id, file, number) if test_set.id else f"{test_set.name}-{number}"
-    return TestQuestion(test_set.name, str(own), " ".join(parts), options)
-
-
-def _value(row: Any, column: str, file: Path, number: int) -> Any:
-    if not isinstance(row, dict) or column not in row:
-        held = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-        raise BadInput(f"{file}, row {number}: no column {column!r} (it holds: {held[:120]}).")
-    return row[column]

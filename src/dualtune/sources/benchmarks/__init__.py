@@ -1,0 +1,37 @@
+"""The benchmarks: test sets with their expected rows, answer kinds and domain.
+
+Row count and checksum of the canonical rows are asserted when a file is loaded: a test set that
+is not the whole test set gives numbers that compare with nothing.
+"""
+
+from dualtune.sources.benchmarks.files import VARIABLE, find_file, read_json_rows
+from dualtune.sources.benchmarks.load import SYNTHETIC_SEED, load_benchmark
+from dualtune.sources.benchmarks.registry import (
+    BENCHMARKS,
+    NINE,
+    SYNTHETIC_ROWS,
+    Benchmark,
+    Domain,
+    domain_of,
+    find_benchmark,
+    source_name,
+)
+from dualtune.sources.benchmarks.rows import BenchmarkRow, rows_checksum
+
+__all__ = [
+    "BENCHMARKS",
+    "NINE",
+    "SYNTHETIC_ROWS",
+    "SYNTHETIC_SEED",
+    "VARIABLE",
+    "Benchmark",
+    "BenchmarkRow",
+    "Domain",
+    "domain_of",
+    "find_benchmark",
+    "find_file",
+    "load_benchmark",
+    "read_json_rows",
+    "rows_checksum",
+    "source_name",
+]
