@@ -12,15 +12,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from dualtune.lm.encode import Encoder, LabelError
 from dualtune.lm.packing import Pack, plain_packs, trie_packs
 from dualtune.lm.trie import Labelled
-from dualtune.recipe import Tasks
+from dualtune.recipe import Tasks, tasks_at
 from dualtune.records import TASK_NAMES, Instance, Problem, TaskName
 from dualtune.tasks.derive import derive
 from dualtune.tasks.mix import is_kept
+
+# Instances that were left out, by task and cause; the cause MIXED was asked for.
+Dropped = Counter[tuple[TaskName, str]]
+MIXED = "mix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,17 @@ class Step:
         """Tokens that are computed."""
         return sum(pack.tokens_distinct for pack in self.packs)
 
+    @property
+    def predictions(self) -> int:
+        """Positions that the head is computed at."""
+        return sum(len(np.unique(pack.index.numpy())) for pack in self.packs)
+
+    @property
+    def pairs(self) -> int:
+        """Query-key pairs that are visible, sliding windows not considered."""
+        # A node sees its ancestors and itself: one more than its depth.
+        return sum(int(pack.depth.sum()) + pack.tokens_distinct for pack in self.packs)
+
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
@@ -71,7 +87,7 @@ class Preparer:
 
     Attributes:
         encoder: Of the model's tokenizer.
-        tasks: The recipe's tasks.
+        tasks: The recipe's tasks, with their schedule.
         seed: The recipe's seed.
         system: System prompt, or None.
         max_length: Longer instances are left out.
@@ -88,28 +104,30 @@ class Preparer:
     rates: Mapping[TaskName, float] | None = None
 
     def groups(
-        self, problem: Problem, epoch: int, dropped: Counter[str]
+        self, problem: Problem, epoch: int, dropped: Dropped
     ) -> list[list[tuple[Instance, Labelled]]]:
         """Derive and encode the instances of a Problem.
 
         Args:
             problem: The Problem.
-            epoch: Decides the masks, where they are fresh each epoch.
-            dropped: Counts what is left out, by cause.
+            epoch: Decides the phase of the schedule, and the masks where they are fresh each
+                epoch.
+            dropped: Counts what is left out.
 
         Returns:
             Two groups whose members share long prefixes: solve and IRSP, and IR.
         """
+        tasks = tasks_at(self.tasks, epoch)
         drawn = derive(
             problem,
-            self.tasks,
+            tasks,
             seed=self.seed,
-            epoch=epoch if self.tasks.fresh_masks else 0,
+            epoch=epoch if tasks.fresh_masks else 0,
             system=self.system,
         )
         forward: list[tuple[Instance, Labelled]] = []
         reverse: list[tuple[Instance, Labelled]] = []
-        weights = self.tasks.weights.model_dump()
+        weights = tasks.weights.model_dump()
         for instance in drawn.instances:
             task = instance.task
             weight = weights[task]
@@ -118,21 +136,21 @@ class Preparer:
             if self.rates is not None and not is_kept(
                 instance.id, self.rates[task], seed=self.seed, epoch=epoch
             ):
-                dropped[f"mix.{task}"] += 1
+                dropped[task, MIXED] += 1
                 continue
             try:
                 encoded = self.encoder.encode(instance)
             except LabelError as error:
-                dropped[error.cause] += 1
+                dropped[task, error.cause] += 1
                 continue
             if len(encoded.ids) > self.max_length:
-                dropped["too_long"] += 1
+                dropped[task, "too_long"] += 1
                 continue
             labels = len(encoded.ids) - encoded.label_start
             labelled = Labelled(
                 ids=encoded.ids,
                 label_start=encoded.label_start,
-                weight=weight / labels if self.tasks.weighting == "rows" else weight,
+                weight=weight / labels if tasks.weighting == "rows" else weight,
                 task=TASK_NAMES.index(task),
             )
             (reverse if task == "ir" else forward).append((instance, labelled))
@@ -140,7 +158,7 @@ class Preparer:
 
     def step(self, problems: Sequence[Problem], epoch: int) -> Step:
         """Prepare an optimiser step from its Problems."""
-        dropped: Counter[str] = Counter()
+        dropped: Dropped = Counter()
         groups = [g for p in problems for g in self.groups(p, epoch, dropped)]
         labelled = [[one for _, one in group] for group in groups]
         flat = [one for group in labelled for one in group]
@@ -159,7 +177,7 @@ class Preparer:
             packs=tuple(packs),
             weight=float(sum(one.weight * (len(one.ids) - one.label_start) for one in flat)),
             instances=dict(Counter(i.task for group in groups for i, _ in group)),
-            dropped=dict(dropped),
+            dropped=dict(by_cause(dropped)),
         )
 
 
@@ -201,6 +219,14 @@ class Steps(Dataset[Step]):
             self._order = epoch, epoch_order(self.problems, self.preparer.seed, epoch)
         first = number * self.per_step
         return self._order[1][first : first + self.per_step]
+
+
+def by_cause(dropped: Dropped) -> Counter[str]:
+    """Count by cause alone what was left out; what the mix leaves out is named by task."""
+    causes: Counter[str] = Counter()
+    for (task, cause), count in dropped.items():
+        causes[f"{MIXED}.{task}" if cause == MIXED else cause] += count
+    return causes
 
 
 def epoch_order(problems: Sequence[Problem], seed: int, epoch: int) -> list[Problem]:

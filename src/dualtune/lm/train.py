@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dualtune.lm.models import Dtype, load_model, load_tokenizer, resolve_model
 from dualtune.lm.preflight import check_labels, verify_on_model
 from dualtune.lm.steps import Layout, Preparer, Step, Steps
 from dualtune.lm.support import choose_attention, why_not_packable
-from dualtune.recipe import Adapter, Recipe, Train
+from dualtune.recipe import Adapter, Recipe, Train, held_out_tasks
 from dualtune.records import Problem
 
 log = logging.getLogger(__name__)
@@ -87,14 +88,20 @@ def tune(
     device = find_device(settings.device)
     folder = resolve_model(recipe.model)
     preparer = with_mix(steps_preparer(recipe, folder, device), train)
-    preflight = check_labels(preparer, train)
+    preflight = check_labels(
+        preparer, train, epochs=settings.epochs, max_dropped=settings.max_dropped
+    )
     set_seed(recipe.seed)
     attention = _attention(recipe, folder, device)
     model = _load(recipe, folder, attention, device)
     if settings.trie:
-        verify_on_model(model, preparer, train)
+        verify_on_model(model, preparer, train, epoch=preflight.busiest)
     steps = Steps(train, preparer, per_step=settings.problems_per_step, epochs=settings.epochs)
-    held = _validation_steps(preparer, validation, settings.problems_per_step)
+    held = _validation_steps(
+        replace(preparer, tasks=held_out_tasks(recipe.tasks, settings.epochs)),
+        validation,
+        settings.problems_per_step,
+    )
     checkpoints = run / "checkpoints"
     resume = newest_checkpoint(checkpoints, fingerprint=fingerprint)
     done = int(resume.name.partition("-")[2]) if resume else 0
@@ -148,7 +155,8 @@ def tune(
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "trie": settings.trie,
         "attention": attention,
-        "lengths": preflight,
+        "preflight": preflight.summary(),
+        "lengths": preflight.lengths,
     }
     (run / "train.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return out

@@ -82,8 +82,26 @@ class Train(Section):
     gradient_checkpointing: bool = Field(
         False, description="keep no activations of layers, compute them again: less memory, slower"
     )
+    max_dropped: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="largest share of a task's instances that may be left out before training is "
+        "refused (tasks.mix does not count)",
+    )
+    probe_rows: int = Field(
+        0, ge=0, description="held-out Problems that are answered at the end of each epoch"
+    )
+    probe_tokens: int = Field(256, ge=1, description="longest answer of the probe (tokens)")
+    stop_on: Literal["loss", "accuracy"] = Field(
+        "loss",
+        description="what patience and keep go by: held-out solve loss, or the probe's accuracy",
+    )
     patience: int | None = Field(
-        None, ge=1, description="stop after so many epochs without a lower held-out solve loss"
+        None, ge=1, description="stop after so many epochs without a better loss or accuracy"
+    )
+    keep: Literal["last", "best"] = Field(
+        "last", description="the model of the last epoch, or of the one with the best loss/accuracy"
     )
     trackers: tuple[str, ...] = Field(
         (), description="trackers of the Trainer besides train.jsonl: tensorboard, wandb, trackio"

@@ -20,6 +20,7 @@ _NOT_LEARNT_FROM = {
     "gradient_checkpointing",
     "keep_checkpoints",
     "logging_steps",
+    "max_dropped",
     "save_steps",
     "tokens_per_pack",
     "trackers",

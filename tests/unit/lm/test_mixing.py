@@ -13,7 +13,7 @@ from dualtune.errors import BadInput
 from dualtune.lm.encode import Encoder
 from dualtune.lm.mixing import with_mix
 from dualtune.lm.preflight import check_labels
-from dualtune.lm.steps import Layout, Preparer, Steps
+from dualtune.lm.steps import Dropped, Layout, Preparer, Steps
 from dualtune.recipe import Ir, Irsp, Mix, Tasks, Weights
 from dualtune.records import TASK_NAMES
 from dualtune.sources.synthetic import generate
@@ -34,11 +34,11 @@ def preparer(max_length: int = 1024, **tasks: Any) -> Preparer:
     )
 
 
-def amounts(made: Preparer, epoch: int) -> tuple[Counter[str], Counter[str], Counter[str]]:
+def amounts(made: Preparer, epoch: int) -> tuple[Counter[str], Counter[str], Dropped]:
     """Return instances and label tokens by task, and what was left out."""
     instances: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
-    dropped: Counter[str] = Counter()
+    dropped: Dropped = Counter()
     for problem in PROBLEMS:
         for group in made.groups(problem, epoch, dropped):
             for instance, labelled in group:
@@ -63,7 +63,7 @@ def test_shares_are_reached_in_each_epoch(by: str) -> None:
         for task, share in shares.items():
             assert found[task] / found.total() == pytest.approx(share, abs=0.05)
             if epoch == 0:
-                assert instances[task] + dropped[f"mix.{task}"] == whole[task]
+                assert instances[task] + dropped[task, "mix"] == whole[task]
     assert 1.0 in made.rates.values() if made.rates else False
 
 
@@ -93,9 +93,10 @@ def test_the_steps_hold_what_is_kept_and_count_the_rest() -> None:
 def test_the_preflight_tells_what_the_mix_leaves_out(caplog: pytest.LogCaptureFixture) -> None:
     made = with_mix(preparer(mix=Mix(solve=0.7, irsp=0.3, ir=0)), PROBLEMS)
     with caplog.at_level(logging.INFO):
-        lengths = check_labels(made, PROBLEMS)
-    assert not lengths["ir"]
-    assert "mix.ir: 4" in caplog.text
+        found = check_labels(made, PROBLEMS, max_dropped=0.1).phases[0]
+    assert not found["ir"].lengths
+    assert found["ir"].dropped["mix"] > 400
+    assert f"{found['ir'].dropped['mix']} mix" in caplog.text
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 
 

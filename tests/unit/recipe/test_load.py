@@ -11,7 +11,15 @@ import yaml
 from pydantic import BaseModel
 
 from dualtune.errors import BadInput
-from dualtune.recipe import Recipe, describe_keys, dump_recipe, load_recipe, parse_recipe
+from dualtune.recipe import (
+    Phase,
+    Recipe,
+    Tasks,
+    describe_keys,
+    dump_recipe,
+    load_recipe,
+    parse_recipe,
+)
 
 MINIMAL: dict[str, Any] = {"data": {"train": {"synthetic": "train"}}, "run": "runs/x"}
 
@@ -175,6 +183,8 @@ def leaves(section: type[BaseModel], prefix: str = "") -> list[str]:
             found += leaves(inner, f"{prefix}{name}.")
         else:
             found.append(prefix + name)
+            if name == "schedule" and section is Tasks:  # a list of sections
+                found += leaves(Phase, f"{prefix}{name}[].")
     return found
 
 
