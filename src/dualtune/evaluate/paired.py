@@ -15,11 +15,9 @@ from dualtune.evaluate.statistics import (
     LEVEL,
     RESAMPLES,
     Estimate,
-    checked_matrix,
+    mean_over_seeds,
     percentiles,
     resampled_means,
-    t_quantile,
-    total_variance,
     widened,
     wilson_interval,
 )
@@ -134,8 +132,7 @@ def paired_macro(
     Raises:
         ValueError: If the benchmarks or the numbers of rows differ, or there are no rows.
     """
-    if not a or a.keys() != b.keys():
-        raise ValueError(f"benchmarks differ or are none: {sorted(a)} and {sorted(b)}")
+    _same_benchmarks(a, b)
     changes = []
     for name in a:
         _same_rows(a[name], b[name])
@@ -152,15 +149,18 @@ def paired_macro(
     return widened(value, percentiles(means, level), (unseen_low, unseen_high), (-1.0, 1.0))
 
 
-def difference_over_seeds(a: Any, b: Any, *, level: float = LEVEL) -> Difference:
+def difference_over_seeds(
+    a: Mapping[str, Any], b: Mapping[str, Any], *, level: float = LEVEL
+) -> Difference:
     """Return the difference of two recipes that were each run with several seeds.
 
     The rows are shared, the seeds are each recipe's own; their variances add as in
-    ``statistics.rows_and_seeds_interval``, and interval and p-value are Student's t.
+    ``statistics.total_variance``, and interval and p-value are Student's t.
 
     Args:
-        a: Shape ``[seeds, rows]``: whether the first recipe's models have each row right.
-        b: Shape ``[other seeds, rows]``: the same of the second.
+        a: Benchmark to a matrix of shape ``[seeds, rows]``: whether the first recipe's models
+            have each row right. One benchmark gives its difference, several the macro average's.
+        b: The same of the second; its seeds may be another number.
         level: Level of the interval.
 
     Returns:
@@ -168,27 +168,13 @@ def difference_over_seeds(a: Any, b: Any, *, level: float = LEVEL) -> Difference
         are then Wilson's of none in so many rows, and p is the sign test's over rows.
 
     Raises:
-        ValueError: If a matrix is empty or not two-dimensional, or the numbers of rows differ.
+        ValueError: If a matrix is empty or not two-dimensional, or the benchmarks, numbers of
+            rows or a recipe's numbers of seeds differ.
     """
-    from scipy.stats import t
-
-    one, other = checked_matrix(a), checked_matrix(b)
-    if one.shape[1] != other.shape[1]:
-        raise ValueError(f"the rows differ in number: {one.shape[1]} and {other.shape[1]}")
-    by_row = other.mean(axis=0) - one.mean(axis=0)
-    value = float(by_row.mean())
-    variance = 0.0
-    if len(by_row) > 1:
-        seeds = [one.mean(axis=1), other.mean(axis=1)]
-        variance, freedom = total_variance(by_row, seeds)
-    if variance == 0.0:
-        unseen = wilson_interval(0, len(by_row), level=level)[1]
-        p = min(1.0, 2.0 ** (1 - len(by_row))) if value else 1.0
-        return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), p)
-    error = math.sqrt(variance)
-    half = t_quantile(level, freedom) * error
-    p = float(2 * t.sf(abs(value) / error, freedom))
-    return Difference(value, max(-1.0, value - half), min(1.0, value + half), p)
+    _same_benchmarks(a, b)
+    matrices = [list(a.values()), [b[name] for name in a]]
+    found, p = mean_over_seeds(matrices, level=level, limits=(-1.0, 1.0))
+    return Difference(found.value, found.low, found.high, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -257,3 +243,8 @@ def rows_needed(
 def _same_rows(a: Sequence[float], b: Sequence[float]) -> None:
     if len(a) != len(b):
         raise ValueError(f"the rows differ in number: {len(a)} and {len(b)}")
+
+
+def _same_benchmarks(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:
+    if not a or a.keys() != b.keys():
+        raise ValueError(f"benchmarks differ or are none: {sorted(a)} and {sorted(b)}")

@@ -135,7 +135,7 @@ def rows_and_seeds_interval(matrix: Any, *, level: float = LEVEL) -> Estimate:
     share = float(values.mean())
     effective = float(rows)
     if seeds > 1 and rows > 1:
-        variance, freedom = total_variance(values.mean(axis=0), [values.mean(axis=1)])
+        variance, freedom = total_variance([values.mean(axis=0)], [values.mean(axis=1)])
         if variance > 0:
             stretch = (_z(level) / t_quantile(level, freedom)) ** 2
             effective = share * (1 - share) / variance * stretch
@@ -185,8 +185,73 @@ def majority_vote(keys: Sequence[str | None]) -> str | None:
     return max(votes, key=votes.__getitem__) if votes else None
 
 
+def macro_over_seeds(matrices: Mapping[str, Any], *, level: float = LEVEL) -> Estimate:
+    """Average the accuracies of a recipe over benchmarks, from several seeds.
+
+    Args:
+        matrices: Benchmark to a matrix of shape ``[seeds, rows]``; seeds in the same order.
+        level: Level of the interval.
+
+    Returns:
+        The macro average with Student's t interval over rows and seeds, see ``total_variance``. A
+        benchmark on which nothing varies adds Wilson's bound, as in ``macro_average``.
+
+    Raises:
+        ValueError: If there is no benchmark, a matrix is empty, or the seeds differ in number.
+    """
+    return mean_over_seeds([list(matrices.values())], level=level, limits=(0.0, 1.0))[0]
+
+
+def mean_over_seeds(
+    models: Sequence[Sequence[Any]], *, level: float, limits: tuple[float, float]
+) -> tuple[Estimate, float]:
+    """Estimate a macro average, or the difference of two, over rows and seeds.
+
+    Args:
+        models: One recipe, or two of which the first is subtracted from the second; each a matrix
+            of shape ``[seeds, rows]`` for each benchmark.
+        level: Level of the interval.
+        limits: The least and the largest value that there is.
+
+    Returns:
+        The estimate, and the two-sided p-value of the value 0. Where nothing varies the p-value
+        is that of a sign test over rows.
+
+    Raises:
+        ValueError: If there is no benchmark, a matrix is empty, or numbers of rows or seeds differ.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    if not models[0]:
+        raise ValueError("there is no benchmark to average over")
+    checked = [[checked_matrix(matrix) for matrix in matrices] for matrices in models]
+    for matrices in checked:
+        if len({len(matrix) for matrix in matrices}) > 1:
+            raise ValueError(f"the seeds differ in number: {[len(m) for m in matrices]}")
+    by_row = [matrix.mean(axis=0) for matrix in checked[-1]]
+    if len(checked) == 2:
+        for place, matrix in enumerate(checked[0]):
+            if matrix.shape[1] != len(by_row[place]):
+                raise ValueError(
+                    f"the rows differ in number: {matrix.shape[1]} and {len(by_row[place])}"
+                )
+            by_row[place] = by_row[place] - matrix.mean(axis=0)
+    by_seed = [np.mean([m.mean(axis=1) for m in matrices], axis=0) for matrices in checked]
+    value = float(np.mean([rows.mean() for rows in by_row]))
+    variance, freedom = total_variance(by_row, by_seed)
+    still = [rows for rows in by_row if np.ptp(rows) == 0]
+    unseen = sum((wilson_interval(0, len(r), level=level)[1] / len(by_row)) ** 2 for r in still)
+    if variance:
+        half = t_quantile(level, freedom) * math.sqrt(variance)
+        p = float(2 * t.sf(abs(value) / math.sqrt(variance), freedom))
+    else:
+        half, p = 0.0, min(1.0, 2.0 ** (1 - sum(map(len, by_row)))) if value else 1.0
+    return widened(value, (value - half, value + half), (unseen, unseen), limits), p
+
+
 def total_variance(
-    by_row: NDArray[np.float64], by_seed: Sequence[NDArray[np.float64]]
+    by_row: Sequence[NDArray[np.float64]], by_seed: Sequence[NDArray[np.float64]]
 ) -> tuple[float, float]:
     """Add the variance of a mean over rows and that over seeds.
 
@@ -195,19 +260,23 @@ def total_variance(
     bootstrap); with the few seeds of practice the narrower forms fall short of their level.
 
     Args:
-        by_row: The mean of each row over the seeds; at least two.
-        by_seed: The mean of each seed over the rows, a vector a model. A model of one seed adds
-            nothing: what its other seeds would give is not known.
+        by_row: For each benchmark the mean of each row over the seeds.
+        by_seed: The mean of each seed over the benchmarks, a vector a model. A model of one seed
+            adds nothing: what its other seeds would give is not known.
 
     Returns:
-        The variance of the mean and its degrees of freedom (Satterthwaite 1946), without which
-        three seeds would be taken for thirty.
+        The variance of the mean over benchmarks and its degrees of freedom (Satterthwaite 1946),
+        without which three seeds would be taken for thirty.
     """
-    parts = [(float(by_row.var(ddof=1)) / len(by_row), len(by_row) - 1)]
+    parts = [
+        (float(rows.var(ddof=1)) / len(rows) / len(by_row) ** 2, len(rows) - 1)
+        for rows in by_row
+        if len(rows) > 1
+    ]
     parts += [(float(m.var(ddof=1)) / len(m), len(m) - 1) for m in by_seed if len(m) > 1]
     variance = sum(part for part, _ in parts)
     if not variance:
-        return 0.0, float(parts[0][1])
+        return 0.0, math.inf
     return variance, variance**2 / sum(part**2 / freedom for part, freedom in parts)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualtune.evaluate.paired import (
+    Difference,
     difference_over_seeds,
     holm,
     mcnemar,
@@ -18,7 +19,7 @@ from dualtune.evaluate.paired import (
     paired_macro,
     rows_needed,
 )
-from dualtune.evaluate.statistics import wilson_interval
+from dualtune.evaluate.statistics import macro_over_seeds, wilson_interval
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=50)
 
@@ -139,9 +140,13 @@ def test_other_benchmarks_and_no_rows_are_refused() -> None:
 # --- Seeds --------------------------------------------------------------------------------------
 
 
+def over_seeds(a: object, b: object) -> Difference:
+    return difference_over_seeds({"svamp": a}, {"svamp": b})
+
+
 def test_one_seed_each_is_near_the_bootstrap() -> None:
     a, b = pairs(both=200, only_a=30, only_b=60, neither=710)
-    found, alone = difference_over_seeds([a], [b]), paired_bootstrap(a, b)
+    found, alone = over_seeds([a], [b]), paired_bootstrap(a, b)
     assert found.value == pytest.approx(alone.value)
     assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=0.002)
     assert found.p == pytest.approx(mcnemar(a, b).p, abs=0.001)
@@ -149,10 +154,8 @@ def test_one_seed_each_is_near_the_bootstrap() -> None:
 
 def test_seeds_that_disagree_take_the_certainty_away() -> None:
     row = np.arange(1000)
-    steady = difference_over_seeds([row < 300] * 3, [row < 350] * 3)
-    shaky = difference_over_seeds(
-        [row < 280, row < 300, row < 320], [row < 300, row < 350, row < 400]
-    )
+    steady = over_seeds([row < 300] * 3, [row < 350] * 3)
+    shaky = over_seeds([row < 280, row < 300, row < 320], [row < 300, row < 350, row < 400])
     assert (steady.value, shaky.value) == pytest.approx((0.05, 0.05))
     assert steady.p < 0.001
     assert shaky.p > 0.05
@@ -165,23 +168,46 @@ def test_seeds_of_recipes_alike_are_seldom_told_apart() -> None:
         hard = random.random((1, 300))
         a = hard + random.normal(0, 0.2, (3, 300)) < 0.4 + random.normal(0, 0.03, (3, 1))
         b = hard + random.normal(0, 0.2, (4, 300)) < 0.4 + random.normal(0, 0.03, (4, 1))
-        found += difference_over_seeds(a, b).p < 0.05
+        found += over_seeds(a, b).p < 0.05
     assert found <= 30  # 15 expected at the level
 
 
+def test_macro_averages_over_seeds() -> None:
+    row = np.arange(100)
+    a = {"x": [row < 20, row < 30], "y": [row < 50, row < 50]}
+    b = {"y": [row < 60, row < 60, row < 60], "x": [row < 25, row < 25, row < 25]}
+    found = difference_over_seeds(a, b)
+    assert found.value == pytest.approx((0.25 + 0.6) / 2 - (0.25 + 0.5) / 2)
+    # A seed moves both benchmarks at once: 0.35 and 0.4, so their variance is of the average.
+    rows = [np.where(row < 20, 0.0, np.where(row < 25, 0.5, np.where(row < 30, -0.5, 0.0))),
+            ((row >= 50) & (row < 60)) * 1.0]  # fmt: skip
+    variance = sum(r.var(ddof=1) / 100 / 4 for r in rows) + np.var([0.35, 0.4], ddof=1) / 2
+    assert found.high - found.low > 2 * 1.96 * np.sqrt(variance)
+    assert found.high - found.low < 2 * 12.71 * np.sqrt(variance)
+    single = macro_over_seeds(a)
+    assert single.value == pytest.approx(0.375)
+    assert single.low < single.value < single.high
+
+
 def test_nothing_that_varies() -> None:
-    alike = difference_over_seeds([[True, False]] * 2, [[True, False]] * 2)
+    alike = over_seeds([[True, False]] * 2, [[True, False]] * 2)
     assert (alike.value, alike.p) == (0, 1)
     assert alike.low < 0 < alike.high
-    apart = difference_over_seeds(np.zeros((2, 10)), np.ones((2, 10)))
+    apart = over_seeds(np.zeros((2, 10)), np.ones((2, 10)))
     assert (apart.value, apart.high) == (1, 1)
     assert apart.p == pytest.approx(2 / 2**10)
-    assert difference_over_seeds([[True]], [[False]]).p == 1  # one row
+    assert over_seeds([[True]], [[False]]).p == 1  # one row
 
 
-def test_seeds_on_other_rows_are_refused() -> None:
+def test_seeds_on_other_rows_or_benchmarks_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in number: 2 and 1"):
-        difference_over_seeds([[True, False]], [[True]])
+        over_seeds([[True, False]], [[True]])
+    with pytest.raises(ValueError, match="benchmarks differ"):
+        difference_over_seeds({"a": [[True]]}, {"b": [[True]]})
+    with pytest.raises(ValueError, match="seeds differ in number"):
+        macro_over_seeds({"a": [[True]], "b": [[True], [False]]})
+    with pytest.raises(ValueError, match="no benchmark"):
+        macro_over_seeds({})
 
 
 # --- Several tests, and planning ----------------------------------------------------------------
