@@ -6,7 +6,6 @@ FLOPs and memory are estimates from the model's shape; the formulas stand at the
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,29 +201,64 @@ def count_tokens(steps: Steps) -> Counted:
 
 def _counts(step: Step) -> np.ndarray:
     labels = sum(len(pack.label) for pack in step.packs)
-    predictions = sum(len(np.unique(pack.index.numpy())) for pack in step.packs)
-    # A node sees its ancestors and itself: one more than its depth.
-    pairs = sum(int(pack.depth.sum()) + pack.tokens_distinct for pack in step.packs)
     instances = sum(step.instances.values())
     return np.array(
-        [instances, step.tokens_total, step.tokens_distinct, labels, predictions, pairs], float
+        [
+            instances,
+            step.tokens_total,
+            step.tokens_distinct,
+            labels,
+            step.predictions,
+            step.pairs,
+        ],
+        float,
     )
 
 
-def training_flops(shape: Shape, counted: Counted, recipe: Recipe) -> float:
-    """Estimate the FLOPs of a run.
+def useful_flops(
+    shape: Shape, *, tokens: int, predictions: int, pairs: int, frozen: bool = False
+) -> float:
+    """Return the FLOPs that training on some tokens asks for, whatever it computes beside them.
 
     Forward 2 FLOPs a weight and token, backward 4, of which the half for the gradient of frozen
     weights falls away under an adapter; attention 4 a visible pair and query width forward, 8
-    backward; the head at predicting positions alone; gradient checkpointing adds a forward pass.
+    backward; the head at predicting positions alone. Padding, masked-out pairs and what gradient
+    checkpointing computes again are no use.
+
+    Args:
+        shape: The model's shape.
+        tokens: Distinct tokens.
+        predictions: Positions that the head is computed at.
+        pairs: Query-key pairs that are visible.
+        frozen: Whether an adapter alone is trained.
     """
-    frozen = recipe.train.adapter.kind != "none"
-    again = 2 if recipe.train.gradient_checkpointing else 0
     products = 4 if frozen else 6
-    body = (products + again) * shape.body * counted.distinct
-    attention = (12 + 2 * again) * shape.queries * shape.layers * counted.pairs
-    head = products * shape.hidden * shape.vocabulary * counted.predictions
+    body = products * shape.body * tokens
+    attention = 12 * shape.queries * shape.layers * pairs
+    head = products * shape.hidden * shape.vocabulary * predictions
     return float(body + attention + head)
+
+
+def training_flops(shape: Shape, counted: Counted, recipe: Recipe) -> float:
+    """Estimate the FLOPs of a run: the useful ones, and those of gradient checkpointing.
+
+    Args:
+        shape: The model's shape.
+        counted: Counts of the run.
+        recipe: The recipe.
+    """
+    useful = useful_flops(
+        shape,
+        tokens=counted.distinct,
+        predictions=counted.predictions,
+        pairs=counted.pairs,
+        frozen=recipe.train.adapter.kind != "none",
+    )
+    if not recipe.train.gradient_checkpointing:
+        return useful
+    # One more forward pass of the layers.
+    attention = 4 * shape.queries * shape.layers * counted.pairs
+    return useful + 2 * shape.body * counted.distinct + attention
 
 
 def memory(shape: Shape, counted: Counted, recipe: Recipe) -> Memory:
@@ -274,15 +308,8 @@ def this_machine() -> Hardware:
 
     import torch
 
-    from dualtune.lm.hardware import uses_bf16
+    from dualtune.lm.hardware import choose_precision, measured_peak
 
-    dtype = torch.bfloat16 if uses_bf16("auto", "cpu") else torch.float32
-    side = 1024
-    left, right = (torch.randn(side, side).to(dtype) for _ in range(2))
-    best = float("inf")
-    until = time.perf_counter() + 1.0
-    while (started := time.perf_counter()) < until:
-        left @ right
-        best = min(best, time.perf_counter() - started)
+    peak = measured_peak("cpu", choose_precision("auto", "cpu"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Hardware(f"this CPU ({torch.get_num_threads()} threads)", 2 * side**3 / best, memory)
+    return Hardware(f"this CPU ({torch.get_num_threads()} threads)", peak, memory)
