@@ -4,6 +4,7 @@ One definition gives the YAML schema, the ``--section.key value`` overrides and 
 """
 
 from dualtune.recipe.data import Audit, Build, Columns, Data, Format, Source
+from dualtune.recipe.eval_file import EvalFile
 from dualtune.recipe.evaluate import Eval
 from dualtune.recipe.load import (
     describe_keys,
@@ -25,6 +26,7 @@ __all__ = [
     "Columns",
     "Data",
     "Eval",
+    "EvalFile",
     "Format",
     "Ir",
     "Irsp",

@@ -5,6 +5,13 @@ is not the whole test set gives numbers that compare with nothing.
 """
 
 from dualtune.sources.benchmarks.files import VARIABLE, find_file, read_json_rows
+from dualtune.sources.benchmarks.known import (
+    EXCLUSIONS,
+    Exclusion,
+    KnownIssue,
+    excluded,
+    known_issues,
+)
 from dualtune.sources.benchmarks.load import SYNTHETIC_SEED, load_benchmark
 from dualtune.sources.benchmarks.registry import (
     BENCHMARKS,
@@ -20,6 +27,7 @@ from dualtune.sources.benchmarks.rows import BenchmarkRow, rows_checksum
 
 __all__ = [
     "BENCHMARKS",
+    "EXCLUSIONS",
     "NINE",
     "SYNTHETIC_ROWS",
     "SYNTHETIC_SEED",
@@ -27,9 +35,13 @@ __all__ = [
     "Benchmark",
     "BenchmarkRow",
     "Domain",
+    "Exclusion",
+    "KnownIssue",
     "domain_of",
+    "excluded",
     "find_benchmark",
     "find_file",
+    "known_issues",
     "load_benchmark",
     "read_json_rows",
     "rows_checksum",

@@ -77,8 +77,8 @@ def read_aqua(rows: Sequence[Any], file: Path) -> tuple[BenchmarkRow, ...]:
     """Read ``question``, ``options`` (``A)21``), ``correct`` (a letter) and ``rationale``."""
     read = []
     for number, row in enumerate(rows, start=1):
-        options = bare_options(_listed(row, "options", file, number))
-        letter = _letter(text_of(row, "correct", file, number), options, file, number)
+        options = bare_options(listed_of(row, "options", file, number))
+        letter = letter_of(text_of(row, "correct", file, number), options, file, number)
         read.append(
             BenchmarkRow(
                 id=f"aqua-{number}",
@@ -104,7 +104,7 @@ def read_numglue(rows: Sequence[Any], file: Path) -> tuple[BenchmarkRow, ...]:
         gold = text_of(row, "answer", file, number)
         options = find_options(question, marked=True)
         if options:
-            gold = _letter(gold, options, file, number)
+            gold = letter_of(gold, options, file, number)
         read.append(
             BenchmarkRow(
                 id=f"numglue-{number}",
@@ -161,7 +161,7 @@ def read_sat(rows: Sequence[Any], file: Path) -> tuple[BenchmarkRow, ...]:
                 f"{file}, row {number}: {len(options)} options in the question, SAT-Math has 4 "
                 "('Answer Choices: (A) 2 (B) 4 ...'). Download the file anew."
             )
-        letter = _letter(text_of(row, "answer", file, number), options, file, number)
+        letter = letter_of(text_of(row, "answer", file, number), options, file, number)
         read.append(
             BenchmarkRow(
                 id=f"sat-{number}", question=question, gold=letter, kind="choice", options=options
@@ -174,7 +174,7 @@ def read_mmlu_math(rows: Sequence[Any], file: Path) -> tuple[BenchmarkRow, ...]:
     """Read ``question``, ``choices``, ``answer`` (their index, from 0) and ``subject``."""
     read = []
     for number, row in enumerate(rows, start=1):
-        options = tuple(text.strip() for text in _listed(row, "choices", file, number))
+        options = tuple(text.strip() for text in listed_of(row, "choices", file, number))
         index = value_of(row, "answer", file, number)
         if not isinstance(index, int) or not 0 <= index < len(options):
             raise BadInput(
@@ -228,6 +228,36 @@ def text_of(row: Any, column: str, file: Path, number: int) -> str:
     return str(value_of(row, column, file, number))
 
 
+def listed_of(row: Any, column: str, file: Path, number: int) -> list[str]:
+    """Return a column that lists the options of a row.
+
+    Raises:
+        BadInput: If it is no list of 2 to 10.
+    """
+    given = value_of(row, column, file, number)
+    if not isinstance(given, list) or not 2 <= len(given) <= len(LETTERS):
+        raise BadInput(
+            f"{file}, row {number}: {column!r} must be a list of 2 to {len(LETTERS)} choices, "
+            f"not {str(given)[:80]!r}."
+        )
+    return [str(text) for text in given]
+
+
+def letter_of(given: str, options: Sequence[str], file: Path, number: int) -> str:
+    """Return the letter of an answer: ``B``, ``(b)``.
+
+    Raises:
+        BadInput: If no option has it.
+    """
+    letter = given.strip().strip("()").upper()
+    if len(letter) != 1 or letter not in LETTERS[: len(options)]:
+        raise BadInput(
+            f"{file}, row {number}: the answer {given[:40]!r} is no letter of its {len(options)} "
+            "options."
+        )
+    return letter
+
+
 def _plain(rows: Sequence[Any], file: Path, *, name: str) -> tuple[BenchmarkRow, ...]:
     read = []
     for number, row in enumerate(rows, start=1):
@@ -245,23 +275,3 @@ def _plain(rows: Sequence[Any], file: Path, *, name: str) -> tuple[BenchmarkRow,
 
 def _number_or_mixed(gold: str) -> AnswerKind:
     return "mixed" if parse_number(gold) is None else "number"
-
-
-def _listed(row: Any, column: str, file: Path, number: int) -> list[str]:
-    given = value_of(row, column, file, number)
-    if not isinstance(given, list) or not 2 <= len(given) <= len(LETTERS):
-        raise BadInput(
-            f"{file}, row {number}: {column!r} must be a list of 2 to {len(LETTERS)} choices, "
-            f"not {str(given)[:80]!r}."
-        )
-    return [str(text) for text in given]
-
-
-def _letter(given: str, options: Sequence[str], file: Path, number: int) -> str:
-    letter = given.strip().strip("()").upper()
-    if len(letter) != 1 or letter not in LETTERS[: len(options)]:
-        raise BadInput(
-            f"{file}, row {number}: the answer {given[:40]!r} is no letter of its {len(options)} "
-            "options."
-        )
-    return letter

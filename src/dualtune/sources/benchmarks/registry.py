@@ -9,6 +9,7 @@ from typing import Literal
 
 from dualtune.errors import BadInput, nearest
 from dualtune.grade import AnswerKind
+from dualtune.recipe import EvalFile
 
 Domain = Literal["in", "out"]
 SyntheticSplit = Literal["test", "ood_types", "ood_depth"]
@@ -23,22 +24,24 @@ class Benchmark:
     Attributes:
         name: What recipes call it.
         title: What reports call it.
-        rows: How many rows it has.
+        rows: How many rows it has; None where only reading a user's file tells.
         near: Training sources that make it in-domain (names as ``source_name`` gives them).
         kind: The kind of its answers; ``mixed`` where rows differ.
         file: Its file in the benchmark folder; None where it is generated.
         split: Its split of the generator; None where it is a file.
-        checksum: SHA-256 of the canonical rows of the file.
+        checksum: SHA-256 of the canonical rows of the file; None where it is not known.
+        hub: The data set on the Hugging Face hub that the file is from, and its split.
     """
 
     name: str
     title: str
-    rows: int
+    rows: int | None
     near: frozenset[str]
     kind: AnswerKind = "number"
     file: str | None = None
     split: SyntheticSplit | None = None
     checksum: str | None = None
+    hub: tuple[str, str] | None = None
 
 
 # Training sources near a benchmark: made of its training split, or by the same people from the
@@ -155,6 +158,33 @@ BENCHMARKS: Mapping[str, Benchmark] = {
             file="mmlu_math.json",
             checksum="f8279d288cf6a4dd33470eed266d6f080edac465de730a1132d3f8519bafe650",
         ),
+        # The rows of these four are counted and checked one by one; their files were not at hand
+        # when this list was written, so there is no checksum of theirs.
+        Benchmark("math500", "MATH-500", 500, _MATH, kind="latex", file="math500.jsonl"),
+        Benchmark(
+            "gsm8k_platinum",
+            "GSM8K-Platinum",
+            1209,
+            _GSM8K,
+            file="gsm8k_platinum.jsonl",
+            hub=("madrylab/gsm8k-platinum", "test"),
+        ),
+        Benchmark(
+            "aime24",
+            "AIME 2024",
+            30,
+            frozenset({"aime24", "aime_2024"}),
+            file="aime24.jsonl",
+            hub=("HuggingFaceH4/aime_2024", "train"),
+        ),
+        Benchmark(
+            "aime25",
+            "AIME 2025",
+            30,
+            frozenset({"aime25", "aime_2025"}),
+            file="aime25.jsonl",
+            hub=("math-ai/aime25", "test"),
+        ),
         Benchmark("synthetic_test", "Synthetic", SYNTHETIC_ROWS, _SYNTHETIC, split="test"),
         Benchmark(
             "synthetic_ood_types",
@@ -174,15 +204,25 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 
 
-def find_benchmark(name: str) -> Benchmark:
+def find_benchmark(name: str, *, files: Mapping[str, EvalFile] | None = None) -> Benchmark:
     """Return the benchmark of a name.
 
+    Args:
+        name: The name.
+        files: The recipe's ``eval.files``, a user's own test sets.
+
     Raises:
-        BadInput: If there is none, with the nearest name.
+        BadInput: If there is none, with the nearest name, or a file of the user's has the name of
+            a built-in one.
     """
+    own = files or {}
+    if name in own and name in BENCHMARKS:
+        raise BadInput(f"eval.files: {name!r} is a built-in benchmark; give the file another name")
+    if name in own:
+        return Benchmark(name, name, None, frozenset(), kind=own[name].kind, file=own[name].path)
     if name not in BENCHMARKS:
         raise BadInput(
-            f"eval.benchmarks: unknown benchmark {name!r}{nearest(name, tuple(BENCHMARKS))}"
+            f"eval.benchmarks: unknown benchmark {name!r}{nearest(name, (*BENCHMARKS, *own))}"
         )
     return BENCHMARKS[name]
 
@@ -200,7 +240,11 @@ def source_name(source: str) -> str:
 
 
 def domain_of(
-    name: str, train_source: str, *, chosen: Mapping[str, Domain] | None = None
+    name: str,
+    train_source: str,
+    *,
+    chosen: Mapping[str, Domain] | None = None,
+    files: Mapping[str, EvalFile] | None = None,
 ) -> Domain:
     """Say whether a benchmark is in or out of the domain of the training data.
 
@@ -208,6 +252,7 @@ def domain_of(
         name: The benchmark.
         train_source: What was trained on; several sources are joined by ``+``.
         chosen: The recipe's ``eval.domains``, which wins.
+        files: The recipe's ``eval.files``, out of domain unless ``chosen`` says otherwise.
 
     Returns:
         ``in`` where a training source is near the benchmark, else ``out``: a source that the
@@ -217,8 +262,8 @@ def domain_of(
         BadInput: If ``chosen`` or ``name`` names no benchmark.
     """
     for given in (name, *(chosen or {})):
-        find_benchmark(given)
+        find_benchmark(given, files=files)
     if chosen and name in chosen:
         return chosen[name]
     sources = {source_name(part) for part in train_source.split("+")}
-    return "in" if sources & BENCHMARKS[name].near else "out"
+    return "in" if sources & find_benchmark(name, files=files).near else "out"
