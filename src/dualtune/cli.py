@@ -117,6 +117,9 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
         add("--output", metavar="DIR", help="default: RUN/audit, or DATA-audit")
         add("--fix", choices=["none", "drop"], default="none", help=_FIX)
         add("--allow-code", action="store_true", help="run programs (PoT): audit.allow_code")
+    elif command in ("run", "train"):
+        add("--push", metavar="ID", help="upload the tuned model to the hub as this model")
+        add("--private", action="store_true", help="make the model on the hub private")
     elif command == "export":
         add("--format", choices=_EXPORTS, required=True, help="whose layout")
         add("--output", metavar="DIR", help="where to (default: RUN/export/FORMAT)")
@@ -175,8 +178,10 @@ def _run(options: argparse.Namespace, overrides: list[str]) -> None:
     from dualtune.summary import print_summary
 
     pipeline = _pipeline(options, overrides)
+    _check_push(options)
     pipeline.everything()
     print_summary(pipeline.run)
+    _push(pipeline, options)
 
 
 def _build(options: argparse.Namespace, overrides: list[str]) -> None:
@@ -218,8 +223,23 @@ def _train(options: argparse.Namespace, overrides: list[str]) -> None:
     from dualtune.summary import print_training
 
     pipeline = _pipeline(options, overrides)
+    _check_push(options)
     pipeline.train()
     print_training(pipeline.run)
+    _push(pipeline, options)
+
+
+def _check_push(options: argparse.Namespace) -> None:
+    # Hours before the upload: what would stop it.
+    if options.push is not None:
+        from dualtune.upload import check_push
+
+        check_push(options.push, kind="model")
+
+
+def _push(pipeline: Pipeline, options: argparse.Namespace) -> None:
+    if options.push is not None:
+        pipeline.push(options.push, private=options.private)
 
 
 def _eval(options: argparse.Namespace, overrides: list[str]) -> None:

@@ -172,7 +172,10 @@ def weights_digest(folder: Path | str) -> str:
         digest.update(str(folder).encode())
         return digest.hexdigest()
     wanted = {".json", ".safetensors", ".bin", ".jinja", ".model"}
-    for file in sorted(p for p in path.iterdir() if p.suffix in wanted):
+    # The run's manifest, put beside a tuned model, changes with every stage and is no part of it.
+    for file in sorted(
+        p for p in path.iterdir() if p.suffix in wanted and p.name != "manifest.json"
+    ):
         digest.update(file.name.encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

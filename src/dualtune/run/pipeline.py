@@ -91,6 +91,24 @@ class Pipeline:
         """Tune the model; builds first if that is not done."""
         self.build()
         self._stage("train", keys.train_key(self.recipe, self.manifest), _TRAINED, self._train)
+        if "train" in self.fresh or not (self.run / "model" / "README.md").exists():
+            self._describe()
+
+    def push(self, repo: str, *, private: bool = False) -> None:
+        """Upload the tuned model to the hub, with its card.
+
+        Args:
+            repo: Id of the model on the hub, ``owner/name``.
+            private: Make it private where it is new.
+
+        Raises:
+            BadInput: If there is no model that this recipe tuned, or it cannot be shared.
+            DualtuneError: If the hub cannot be reached or refuses.
+        """
+        from dualtune.lm.push import push_model
+
+        self._check_tuned()
+        log.info("uploaded to %s", push_model(self.run, repo, private=private))
 
     def check_evaluation(self) -> None:
         """Find out before an hour of training what would stop the evaluation or report after it.
@@ -121,14 +139,13 @@ class Pipeline:
         if not settings.benchmarks:
             log.info("eval_%s: the recipe names no benchmarks", model)
             return
-        if model == "tuned" and not self._is_tuned():
-            raise BadInput(
-                f"{self.run} holds no model that this recipe tuned (none, or one of other "
-                "settings or data): run dualtune train first."
-            )
+        if model == "tuned":
+            self._check_tuned()
         key = keys.eval_key(self.recipe, self.manifest, model=model)
         rows = [f"eval/{model}/{b}.{settings.mode}.jsonl" for b in settings.benchmarks]
         self._stage(f"eval_{model}", key, (*rows, "eval.json"), lambda: self._evaluate(model))
+        if model == "tuned" and "eval_tuned" in self.fresh:
+            self._describe()  # its card tells the accuracy
 
     def report(self) -> Path:
         """Write report.html from what the run folder holds."""
@@ -203,6 +220,18 @@ class Pipeline:
         # What stopped the stage is what the user has to read.
         with suppress(BadInput):
             self.manifest.save()
+
+    def _describe(self) -> None:
+        from dualtune.lm.push import describe_model
+
+        describe_model(self.run)
+
+    def _check_tuned(self) -> None:
+        if not self._is_tuned():
+            raise BadInput(
+                f"{self.run} holds no model that this recipe tuned (none, or one of other "
+                "settings or data): run dualtune train first."
+            )
 
     def _is_tuned(self) -> bool:
         tuned = self.manifest.stage("train").get("fingerprint")

@@ -98,6 +98,10 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pipeline, "_train", trained)
     monkeypatch.setattr(Pipeline, "_evaluate", evaluated)
     monkeypatch.setattr(
+        "dualtune.lm.push.describe_model",
+        lambda run: written(run / "model" / "README.md").parent,
+    )
+    monkeypatch.setattr(
         "dualtune.report.page.write_report",
         lambda run: (written(run / "data.html"), written(run / "report.html"))[1],
     )
@@ -108,6 +112,42 @@ def test_second_run_finds_everything_done(place: Place) -> None:
     before = place.manifest
     assert place.everything() == []
     assert place.manifest == before
+
+
+def test_the_card_is_written_after_training_and_again_after_the_evaluation(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[list[str]] = []
+
+    def describe(run: Path) -> None:
+        (run / "model" / "README.md").write_text("")
+        written.append(sorted(Manifest.open(run).values["stages"]))
+
+    monkeypatch.setattr("dualtune.lm.push.describe_model", describe)
+    place.everything()
+    assert len(written) == 2
+    assert "eval_tuned" not in written[0]
+    assert "eval_tuned" in written[1]
+    place.everything()
+    assert len(written) == 2
+    (place.run / "model" / "README.md").unlink()
+    place.everything()
+    assert len(written) == 3
+
+
+def test_only_what_the_recipe_tuned_is_pushed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        "dualtune.lm.push.push_model",
+        lambda run, repo, *, private: pushed.append((repo, private)) or "address",
+    )
+    with pytest.raises(BadInput, match="dualtune train first"):
+        Pipeline.open(place.recipe()).push("me/maths")
+    place.everything()
+    Pipeline.open(place.recipe()).push("me/maths", private=True)
+    assert pushed == [("me/maths", True)]
 
 
 TRAINED = ["train", "eval_tuned", "report"]

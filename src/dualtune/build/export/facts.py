@@ -62,6 +62,11 @@ class Facts:
         return name
 
     @property
+    def names_its_model(self) -> bool:
+        """Whether the model has an id on the hub, and is no folder or file of a machine."""
+        return self.model != _UNKNOWN_MODEL
+
+    @property
     def rows_per_step(self) -> int:
         """Rows that stand for the Problems of an optimiser step of the recipe."""
         problems = max(int(self.built["problems"]), 1)

@@ -14,13 +14,13 @@ from dualtune.build.export import alpaca, axolotl, llamafactory, plain, trl, ver
 from dualtune.build.export.card import data_card
 from dualtune.build.export.facts import Facts, read_facts
 from dualtune.build.export.files import MARK, check_output, replaced, rows_file
-from dualtune.build.export.hub import check_push, push_folder
 from dualtune.build.export.layout import ExportFormat, Layout, LeftOut, Place
 from dualtune.build.store import SPLITS, Split, iter_instances
 from dualtune.errors import BadInput, nearest
 from dualtune.recipe import Recipe
 from dualtune.records import TASK_NAMES, TaskName
 from dualtune.tasks.mix import is_kept, keep_rates, mix_shares
+from dualtune.upload import check_push, push_folder
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def export(
     facts = read_facts(run, recipe=recipe, address=push or f"../{output.absolute().name}")
     check_output(output)
     if push is not None:
-        check_push(push)
+        check_push(push, kind="dataset")
     layout = _LAYOUTS[format]
     with replaced(output) as stage:
         facts = _write_rows(run, stage, layout, facts)
@@ -117,7 +117,9 @@ def export(
     for cause, count in report.left_out.items():
         logger.warning("export: %d instances left out: %s", count, cause)
     if push is not None:
-        logger.info("export: uploaded to %s", push_folder(output, push, private=private))
+        logger.info(
+            "export: uploaded to %s", push_folder(output, push, kind="dataset", private=private)
+        )
     return report
 
 

@@ -1,21 +1,30 @@
-"""Uploading an export to the Hugging Face hub, with errors that say what to do."""
+"""Uploading a folder to the Hugging Face hub, with errors that say what to do."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from dualtune.errors import BadInput, DualtuneError
 
+RepoKind = Literal["dataset", "model"]
+
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NAMES: dict[RepoKind, str] = {"dataset": "data set", "model": "model"}
+_COMMITS: dict[RepoKind, str] = {
+    "dataset": "Export of dual instructions by dualtune",
+    "model": "Model tuned by dualtune",
+}
 _LOG_IN = "Log in with hf auth login, or set HF_TOKEN to a token that may write"
 
 
-def check_push(repo: str) -> None:
-    """Find out before an export what would stop its upload.
+def check_push(repo: str, *, kind: RepoKind) -> None:
+    """Find out before the work what would stop its upload.
 
     Args:
-        repo: Id of a data set on the hub.
+        repo: Id on the hub.
+        kind: What it is the id of.
 
     Raises:
         BadInput: If it is no ``owner/name``, there is no token, or the hub is switched off.
@@ -23,21 +32,22 @@ def check_push(repo: str) -> None:
     from huggingface_hub import constants, get_token
 
     if not _ID.fullmatch(repo) or len(repo) > 96:
-        raise BadInput(f"--push: {repo!r} is no id of a data set: give owner/name.")
+        raise BadInput(f"--push: {repo!r} is no id of a {_NAMES[kind]}: give owner/name.")
     if constants.HF_HUB_OFFLINE:
         raise BadInput("--push: HF_HUB_OFFLINE is set, so nothing can be uploaded. Unset it.")
     if get_token() is None:
         raise BadInput(f"--push {repo}: you are not logged in to the hub. {_LOG_IN}.")
 
 
-def push_folder(folder: Path, repo: str, *, private: bool) -> str:
-    """Upload a folder as a data set, made where it is not there.
+def push_folder(folder: Path, repo: str, *, kind: RepoKind, private: bool) -> str:
+    """Upload a folder, to a repository that is made where it is not there.
 
     Of what stands there already, files of other names stay.
 
     Args:
-        folder: A complete export.
-        repo: Id of the data set.
+        folder: A complete export, or the folder of a model.
+        repo: Id of the data set or model.
+        kind: Which of them it is.
         private: Make it private where it is new.
 
     Returns:
@@ -52,17 +62,17 @@ def push_folder(folder: Path, repo: str, *, private: bool) -> str:
     http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     api = HfApi(endpoint=constants.ENDPOINT)
     try:
-        url = api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        url = api.create_repo(repo, repo_type=kind, private=private, exist_ok=True)
         api.upload_folder(
             repo_id=repo,
             folder_path=folder,
-            repo_type="dataset",
-            commit_message="Export of dual instructions by dualtune",
+            repo_type=kind,
+            commit_message=_COMMITS[kind],
         )
     except (http_error, OSError, ValueError) as error:
         raise DualtuneError(
-            f"--push {repo}: {_cause(error, repo)}. The export is complete in {folder}: give the "
-            f"same command again, or hf upload {repo} {folder} --repo-type dataset."
+            f"--push {repo}: {_cause(error, repo)}. All is complete in {folder}: give the "
+            f"same command again, or hf upload {repo} {folder} --repo-type {kind}."
         ) from error
     return str(url)
 
