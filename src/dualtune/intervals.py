@@ -8,14 +8,14 @@ from statistics import NormalDist
 LEVEL = 0.95
 
 
-def wilson_interval(correct: int, rows: int, *, level: float = LEVEL) -> tuple[float, float]:
+def wilson_interval(correct: float, rows: float, *, level: float = LEVEL) -> tuple[float, float]:
     """Return the Wilson score interval of an accuracy.
 
     It keeps its level at accuracies near 0 and 1 and on few rows, where the normal approximation
     leaves the unit interval (Wilson 1927; Brown, Cai and DasGupta 2001).
 
     Args:
-        correct: Rows that are right.
+        correct: Rows that are right; a fraction where ``rows`` is an effective number of rows.
         rows: Rows that were graded.
         level: Probability that such intervals cover the true accuracy.
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dualtune.report.collect import read_evaluation
+from dualtune.evaluate.results import read_evaluation
+from dualtune.files import read_json
+from dualtune.grade import STATUSES
+
+if TYPE_CHECKING:
+    from dualtune.evaluate.compare import Comparison
+    from dualtune.evaluate.statistics import Estimate
+    from dualtune.grade.file import Summary
 
 _NAMES = {"base": "before", "tuned": "after"}
+_WIDE = 124  # columns that the table of a comparison needs
 
 
 def print_summary(run: Path) -> None:
@@ -44,7 +52,7 @@ def print_accuracy(run: Path) -> None:
 
 def print_training(run: Path) -> None:
     """Print first and last loss of each task and the speed of training."""
-    trained = _read(run / "train.json")
+    trained = read_json(run / "train.json")
     if not trained:
         return
     held = trained["validation"]
@@ -75,7 +83,7 @@ def print_training(run: Path) -> None:
 
 def print_build(run: Path) -> None:
     """Print what a build wrote, skipped and rejected."""
-    built = _read(run / "build.json")
+    built = read_json(run / "build.json")
     table = Table(title="build")
     table.add_column("what")
     table.add_column("count", justify="right")
@@ -94,6 +102,91 @@ def print_build(run: Path) -> None:
         console.print(f"rejected rows with their reasons: {run / 'rejected.jsonl'}")
 
 
+def print_comparison(comparison: Comparison) -> None:
+    """Print two sides row by row: accuracies, differences, p-values, and what differs."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)
+    for letter, names in (("A", comparison.a), ("B", comparison.b)):
+        seeds = f"  ({len(names)} seeds)" if len(names) > 1 else ""
+        console.print(f"{letter}: {', '.join(names)}{seeds}", soft_wrap=True, highlight=False)
+    table = Table(
+        title="accuracy in %, 95 % intervals, on the rows that both answered", box=SIMPLE_HEAD
+    )
+    for column in ("benchmark", "rows", "A", "B", "B - A (points)", "only A\nright",
+                   "only B\nright", "p", "p, Holm", "rows to see\n1 point"):  # fmt: skip
+        table.add_column(
+            column,
+            justify="left" if column == "benchmark" else "right",
+            no_wrap=console.width >= _WIDE,
+        )
+    for one in comparison.benchmarks:
+        table.add_row(
+            f"{one.benchmark}\n{_domain(one.domain)}, {one.mode}",
+            f"{one.rows:,}",
+            _bounds(one.a),
+            _bounds(one.b),
+            _bounds(one.difference, sign="+"),
+            "-" if one.only_a is None else f"{one.only_a:,}",
+            "-" if one.only_b is None else f"{one.only_b:,}",
+            _p(one.p),
+            _p(one.p_holm),
+            f"{one.rows_needed:,}",
+        )
+    table.add_section()
+    for average in comparison.averages:
+        if len(average.benchmarks) == 1:
+            continue  # the average of one benchmark stands above
+        table.add_row(
+            f"average of {len(average.benchmarks)}\n{_domain(average.domain)}",
+            "",
+            _bounds(average.a),
+            _bounds(average.b),
+            _bounds(average.difference, sign="+"),
+        )
+    console.print(table)
+    for notice in comparison.notices:
+        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
+
+
+def _domain(domain: str | None) -> str:
+    words = {"in": "in domain", "out": "out of domain", "all": "all benchmarks"}
+    return words.get(domain or "", "domain differs")
+
+
+def _bounds(estimate: Estimate, *, sign: str = "") -> str:
+    value, low, high = (100 * x for x in (estimate.value, estimate.low, estimate.high))
+    return f"{value:{sign}.1f}\n{low:{sign}.1f} to {high:{sign}.1f}"
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def print_grades(summary: Summary, *, to_stderr: bool = False) -> None:
+    """Print how many rows of a file got which status.
+
+    Args:
+        summary: What ``dualtune grade`` returned.
+        to_stderr: Print beside standard output, where the rows go there.
+    """
+    total = summary.statuses.total()
+    table = Table(title=f"{total:,} rows graded")
+    for column in ("status", "rows", "share"):
+        table.add_column(column, justify="left" if column == "status" else "right")
+    for status in STATUSES:
+        count = summary.statuses[status]
+        if count:
+            table.add_row(status, f"{count:,}", f"{count / total:.1%}")
+    table.add_row("correct, as asked", f"{summary.strict:,}", f"{summary.strict / total:.1%}")
+    for reason, count in sorted(summary.rejected.items()):
+        table.add_row(f"rejected: {reason}", f"{count:,}", "")
+    console = Console(stderr=to_stderr)
+    console.print(table)
+    if summary.rejected_file is not None:
+        console.print(f"rejected rows with their reasons: {summary.rejected_file}", soft_wrap=True)
+
+
 def _accuracy(result: Mapping[str, Any] | None) -> str:
     if result is None:
         return "-"
@@ -103,10 +196,3 @@ def _accuracy(result: Mapping[str, Any] | None) -> str:
 
 def _loss(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _read(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        return {}
-    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return values

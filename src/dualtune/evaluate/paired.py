@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualtune.evaluate.statistics import (
-    LEVEL,
     RESAMPLES,
     Estimate,
     mean_over_seeds,
     percentiles,
     resampled_means,
     widened,
-    wilson_interval,
 )
+from dualtune.intervals import LEVEL, wilson_interval
 
 POWER = 0.8
 

@@ -6,13 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
+
+from dualtune.intervals import LEVEL, wilson_interval
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEVEL = 0.95
 RESAMPLES = 10_000
 
 
@@ -29,37 +31,6 @@ class Estimate:
     value: float
     low: float
     high: float
-
-
-def wilson_interval(correct: float, rows: float, *, level: float = LEVEL) -> tuple[float, float]:
-    """Return the Wilson score interval of an accuracy.
-
-    It keeps its level at accuracies near 0 and 1 and on few rows, where the normal approximation
-    leaves the unit interval (Wilson 1927; Brown, Cai and DasGupta 2001).
-
-    Args:
-        correct: Rows that are right; a fraction where ``rows`` is an effective number of rows.
-        rows: Rows that were graded.
-        level: Probability that such intervals cover the true accuracy.
-
-    Returns:
-        Lower and upper bound; ``(0.0, 1.0)`` where there are no rows.
-
-    Raises:
-        ValueError: If ``correct`` does not lie between 0 and ``rows``.
-    """
-    if not 0 <= correct <= rows:
-        raise ValueError(f"correct is {correct}, but must lie between 0 and rows, {rows}")
-    if rows == 0:
-        return 0.0, 1.0
-    share, z2 = correct / rows, _z(level) ** 2
-    centre = share + z2 / (2 * rows)
-    half = math.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows * rows)))
-    scale = 1 + z2 / rows
-    # The exact bounds at 0 and 1, which rounding would miss by a hair.
-    low = 0.0 if correct == 0 else (centre - half) / scale
-    high = 1.0 if correct == rows else (centre + half) / scale
-    return max(low, 0.0), min(high, 1.0)
 
 
 def macro_average(
@@ -137,7 +108,9 @@ def rows_and_seeds_interval(matrix: Any, *, level: float = LEVEL) -> Estimate:
     if seeds > 1 and rows > 1:
         variance, freedom = total_variance([values.mean(axis=0)], [values.mean(axis=1)])
         if variance > 0:
-            stretch = (_z(level) / t_quantile(level, freedom)) ** 2
+            # Student's t reaches further than the normal quantile in Wilson's formula.
+            normal = NormalDist().inv_cdf((1 + level) / 2)
+            stretch = (normal / t_quantile(level, freedom)) ** 2
             effective = share * (1 - share) / variance * stretch
     low, high = wilson_interval(share * effective, effective, level=level)
     return Estimate(share, low, high)
@@ -357,9 +330,3 @@ def widened(
     low = value - math.sqrt(max(value - interval[0], 0.0) ** 2 + unseen[0])
     high = value + math.sqrt(max(interval[1] - value, 0.0) ** 2 + unseen[1])
     return Estimate(value, max(low, limits[0]), min(high, limits[1]))
-
-
-def _z(level: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf((1 + level) / 2)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dualtune.evaluate.results import Generations
 from dualtune.report import wording
-from dualtune.report.collect import Generations
 
 Json = Mapping[str, Any]
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dualtune.build.store import SPLITS, Split, instances_file, problems_file
 from dualtune.build.tables import instances_of, problems_of
 from dualtune.errors import BadInput
+from dualtune.files import read_jsonl
 from dualtune.records import (
     TASK_NAMES,
     Finding,
@@ -26,7 +27,6 @@ from dualtune.records import (
     Problem,
     Step,
 )
-from dualtune.report.collect import read_jsonl
 from dualtune.text.program import ProgramError
 from dualtune.text.steps import segment
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dualtune.errors import BadInput
+from dualtune.files import read_jsonl
 from dualtune.records import Finding
-from dualtune.report.collect import read_jsonl
 
 SEVERITIES = ("error", "warning", "note")
 """The severities of a finding, worst first."""

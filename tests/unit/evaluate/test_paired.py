@@ -19,7 +19,8 @@ from dualtune.evaluate.paired import (
     paired_macro,
     rows_needed,
 )
-from dualtune.evaluate.statistics import macro_over_seeds, wilson_interval
+from dualtune.evaluate.statistics import macro_over_seeds
+from dualtune.intervals import wilson_interval
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=50)
 

@@ -16,8 +16,8 @@ from dualtune.evaluate.statistics import (
     majority_vote,
     pass_at_k,
     rows_and_seeds_interval,
-    wilson_interval,
 )
+from dualtune.intervals import wilson_interval
 
 ROWS = st.lists(st.booleans(), min_size=1, max_size=60)
 

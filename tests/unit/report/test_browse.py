@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from dualtune.evaluate.results import Generations
 from dualtune.report.browse import browser_data, pair_up
-from dualtune.report.collect import Generations
 
 
 def row(key: str, status: str) -> dict[str, object]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dualtune.errors import BadInput
-from dualtune.report.collect import collect, read_jsonl
+from dualtune.files import read_jsonl
+from dualtune.report.collect import collect
 from tests.unit.report.fake_run import RECIPE, write_run
 
 
