@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from dualtune.lm import attention
+from dualtune.lm import attention, block_attention
 from dualtune.lm.attention import (
     additive_mask,
     attention_masks,
@@ -82,8 +82,8 @@ def test_generation_equals_sdpa(name: str) -> None:
 def test_padded_rows_yield_numbers(name: str, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of unequal length: padding must not put a NaN into loss or gradients."""
     # Small blocks, of any two sizes in one batch of the kernel: it pads queries and keys too.
-    monkeypatch.setattr(attention, "find_blocks", lambda end: find_blocks(end, 16))
-    monkeypatch.setattr(attention, "MOST_PADDING", 100.0)
+    monkeypatch.setattr(block_attention, "find_blocks", lambda end: find_blocks(end, 16))
+    monkeypatch.setattr(block_attention, "MOST_PADDING", 100.0)
     groups = [g[:n] for g, n in zip(tiny_groups((0, 1, 2, 2)), (1, 4, 2, 3), strict=True)]
     packs = trie_packs(groups, tokens_per_pack=400, tokens_per_row=100)
     assert any((p.tokens == 0).any() and p.tokens.shape[0] > 1 for p in packs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dualtune.lm import attention
+from dualtune.lm import block_attention
 from dualtune.lm.blocks import find_blocks
 from dualtune.lm.loss import pack_loss
 from dualtune.lm.packing import Pack, plain_packs, trie_packs
@@ -56,8 +56,8 @@ def test_packed_equals_one_by_one(
     name: str, kernel: str, mixture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Blocks and batches far below their defaults, so that short test rows are cut as long ones.
-    monkeypatch.setattr(attention, "find_blocks", lambda end: find_blocks(end, 16))
-    monkeypatch.setattr(attention, "LARGEST_BATCH", 2000)
+    monkeypatch.setattr(block_attention, "find_blocks", lambda end: find_blocks(end, 16))
+    monkeypatch.setattr(block_attention, "LARGEST_BATCH", 2000)
     model = tiny_model(name)
     groups = tiny_groups(MIXTURES[mixture])
     expected = one_by_one(model, groups)
