@@ -1,13 +1,16 @@
 r"""Find what a model gave as its answer.
 
 An answer is clear where the text says so: ``The answer is X``, ``Answer: X``, ``#### X``,
-``\boxed{X}``, or a line ``A: X``. The last clear answer wins; without one, the last number does.
+``<answer>X</answer>``, ``\boxed{X}``, or a line ``A: X``. The last clear answer wins. What a model
+thinks aloud between ``<think>`` and ``</think>`` is not its answer, nor is what it recites from
+the prompt.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,25 +19,39 @@ from dualtune.text.answers import strip_annotations
 Form = Literal["stated", "marked", "boxed"]
 
 MAX_ANSWER = 200  # characters of one answer: what is longer is prose, not an answer
+MAX_FORMULA = 1000  # characters of one answer where LaTeX is graded
 MAX_EMPTY = 50  # markers without an answer that are passed over, from the end
+MIN_RECITED = 20  # characters of a question that are recognised when an output repeats it
 
 _CLEAR = re.compile(
     r"""(?imx)
-    (?P<marked>\#\#\#\#)
+    (?P<marked>\#\#\#\#|<answer>)
     | (?P<boxed>\\f?boxed[ ]?\{)
+    | (?P<bare>\\f?boxed[ ]+(?=[\w-]))
     | (?P<stated>\banswers?
         (?:[ ](?:to|for)[ ][^.:=\n]{1,80}?)?              # the answer to the question
         \*{0,2}[ ]?(?:\b(?:is|are)\b|[=:])[ ]?[:=]?)
     | (?P<line>^[ \t]{0,8}A:)
     """
 )
-_SENTENCE_END = re.compile(r"[.!?](?=[\s*\"')\]>$}]|\Z)|\n")
+_SENTENCE_END = re.compile(r"[.!?](?=[\s*\"')\]>$}]|\Z)|\n|</answer>")
 # Untuned models copy the instruction, "The answer is X.": that states nothing, and must not hide
 # the number that they arrived at. They may give it a unit: "x apples".
 _PLACEHOLDER = re.compile(
     r"[\[<$({\"'* ]*[XxYy][\])>$}\"'*%]*(?:[ ]+[A-Za-z'-]+){0,8}[\])>$}\"'* ]*"
 )
+_PLACEHOLDER_BOX = re.compile(
+    r"(?i)(?:\\text\{)?[\s<\[]*(?:(?:your|the|final)[ ])*(?:answer|result|solution)[\s>\]]*\}?"
+    r"|\.\.\.|\\l?dots|…|_+"
+)
 _ASKED = re.compile(r"(?i)(?:\A|[\s*])the answer is (?P<answer>[^\n]{1,60})\Z")
+_ASKED_FORMULA = re.compile(r"(?i)(?:\A|[\s*])the answer is:? (?P<answer>[^\n]{1,600})\Z")
+_TAG = re.compile(r"(?i)<(/?)(?:think|thinking|thought|reasoning)>")
+_BETWEEN_BOXES = re.compile(
+    r"[$\s]*(?:,|(?:,\s*)?(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?)[$\s]*"
+)
+_MATH = re.compile(r"\s*[:*]*\s*(\$\$?|\\\[|\\\()")
+_CLOSING = {"$": "$", "$$": "$$", r"\[": r"\]", r"\(": r"\)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,66 +67,131 @@ class Stated:
     form: Form
 
 
-def last_clear_answer(output: str) -> Stated | None:
+def visible(output: str, question: str = "") -> str:
+    """Return what of an output may hold the answer.
+
+    Args:
+        output: What a model wrote.
+        question: What it was asked; an output that repeats it word for word has not answered.
+
+    Returns:
+        The output without what stands in ``<think>`` blocks and without the repeated question. Of
+        a block that is never closed, all that follows is thinking; before a closing tag that was
+        never opened (the prompt did that), all that precedes it.
+    """
+    if len(question) >= MIN_RECITED and question in output:
+        output = output.replace(question, " ")
+    if "<" not in output:
+        return output
+    kept: list[str] = []
+    depth = start = 0
+    for tag in _TAG.finditer(output):
+        if tag[1]:
+            if depth == 0:
+                kept.clear()
+            depth = max(depth - 1, 0)
+            start = tag.end()
+        else:
+            if depth == 0:
+                kept.append(output[start : tag.start()])
+            depth += 1
+    if depth == 0:
+        kept.append(output[start:])
+    return "".join(kept)
+
+
+def last_clear_answer(
+    output: str, *, formula: bool = False, is_gold: Callable[[str], bool] | None = None
+) -> Stated | None:
     """Return the last answer that a text marks as its answer.
 
     Args:
         output: What a model wrote.
+        formula: Whether answers are formulas: they may be longer, fill a display of several
+            lines, and stand in several boxes joined by "and".
+        is_gold: Tells whether a placeholder (``X``) is what the gold answer says.
 
     Returns:
         The answer's text, up to the end of its sentence (or the closing brace of a box); None
         where the text marks none. A marker with nothing after it marks none.
     """
     text, _ = strip_annotations(output)
+    limit = MAX_FORMULA if formula else MAX_ANSWER
     for match in reversed(deque(_CLEAR.finditer(text), maxlen=MAX_EMPTY)):
         if match["boxed"]:
-            inner = _braced(text, match.end())
-            if inner:
-                return Stated(inner, "boxed")
+            inner = _braced(text, match.end(), limit)
+            if inner and (not _PLACEHOLDER_BOX.fullmatch(inner) or (is_gold and is_gold(inner))):
+                return Stated(_boxes(text, match.start(), inner) if formula else inner, "boxed")
             continue
-        answer = _statement(text, match.end())
-        if answer and not _PLACEHOLDER.fullmatch(answer):
+        if match["bare"]:
+            return Stated(re.split(r"[\s$]", text[match.end() :][:limit], maxsplit=1)[0], "boxed")
+        answer = _statement(text, match.end(), limit, formula=formula)
+        if answer and (not _PLACEHOLDER.fullmatch(answer) or (is_gold and is_gold(answer))):
             return Stated(answer, "marked" if match["marked"] else "stated")
     return None
 
 
-def asked_form(output: str) -> str | None:
+def asked_form(output: str, *, formula: bool = False) -> str | None:
     """Return the answer where the text ends in the form that the prompt asks for.
 
     Args:
         output: What a model wrote.
+        formula: Whether the answer may be a longer formula.
 
     Returns:
         The ``X`` of a closing ``The answer is X.``, else None.
     """
-    match = _ASKED.search(output.rstrip()[-MAX_ANSWER:])
+    pattern, limit = (_ASKED_FORMULA, MAX_FORMULA) if formula else (_ASKED, MAX_ANSWER)
+    match = pattern.search(output.rstrip()[-limit:])
     if match is None:
         return None
     answer = match["answer"].strip()
     return answer.removesuffix(".").strip("* ") or None
 
 
-def _statement(text: str, start: int) -> str:
+def _statement(text: str, start: int, limit: int, *, formula: bool) -> str:
     """Return the rest of a sentence, or the next line where this one announces it."""
+    if formula and (display := _MATH.match(text, start)) is not None:
+        closed = text.find(_CLOSING[display[1]], display.end(), start + limit)
+        if closed >= 0:
+            end = _SENTENCE_END.search(text, closed + len(display[1]), start + limit)
+            stop = end.start() if end else min(len(text), start + limit)
+            return text[start:stop].strip(" \t\r\n*:")
     for _ in range(2):
-        line_end = text.find("\n", start, start + MAX_ANSWER)
-        line_end = line_end if line_end >= 0 else min(len(text), start + MAX_ANSWER)
+        line_end = text.find("\n", start, start + limit)
+        line_end = line_end if line_end >= 0 else min(len(text), start + limit)
         line = text[start:line_end].strip(" \t*:")
         announces = text[start:line_end].rstrip(" \t*").endswith(":")
         if line and not (announces and not any(c.isdigit() for c in line)):
             break
-        rest = text[line_end : line_end + MAX_ANSWER]
+        rest = text[line_end : line_end + limit]
         start = line_end + len(rest) - len(rest.lstrip())
-    end = _SENTENCE_END.search(text, start, start + MAX_ANSWER)
-    stop = end.start() if end else min(len(text), start + MAX_ANSWER)
+    end = _SENTENCE_END.search(text, start, start + limit)
+    stop = end.start() if end else min(len(text), start + limit)
     return text[start:stop].strip(" \t\r\n*:")
 
 
-def _braced(text: str, start: int) -> str:
+def _braced(text: str, start: int, limit: int) -> str:
     """Return the text up to the brace that closes one opened before ``start``."""
     depth = 1
-    for at in range(start, min(len(text), start + MAX_ANSWER)):
-        depth += (text[at] == "{") - (text[at] == "}")
+    for at in range(start, min(len(text), start + limit)):
+        if text[at - 1] != "\\":
+            depth += (text[at] == "{") - (text[at] == "}")
         if depth == 0:
             return text[start:at].strip()
     return ""
+
+
+def _boxes(text: str, start: int, last: str) -> str:
+    r"""Join ``\boxed{-2}$ and $\boxed{1}`` to one answer of two values."""
+    inner = [last]
+    earlier = list(re.finditer(r"\\f?boxed[ ]?\{", text[max(0, start - MAX_FORMULA) : start]))
+    offset = max(0, start - MAX_FORMULA)
+    for match in reversed(earlier[-8:]):
+        content = _braced(text, offset + match.end(), MAX_FORMULA)
+        end = text.find("}", offset + match.end() + len(content)) + 1
+        if not content or not _BETWEEN_BOXES.fullmatch(text, end, start):
+            break
+        inner.append(content)
+        start = offset + match.start()
+    return ", ".join(reversed(inner))

@@ -7,26 +7,17 @@ itself cut off (``0.6666666667``) is met at the precision it was printed with.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, get_args
 
-from dualtune.grade.extract import Stated, asked_form, last_clear_answer
+from dualtune.grade.equal import meets
+from dualtune.grade.extract import Stated, asked_form, last_clear_answer, visible
+from dualtune.grade.grades import MAX_CHARACTERS, Grade, Status
+from dualtune.grade.normalise import plain_characters, plain_numerals
 from dualtune.text.answers import strip_annotations
 from dualtune.text.numbers import Number, find_numbers, parse_number
 
-AnswerKind = Literal["number"]
-Status = Literal["correct", "wrong", "no_answer", "unparsed", "timed_out", "error"]
-
-STATUSES: tuple[Status, ...] = get_args(Status)
-
-# Raise it where a rule changes a status: kept generations are then graded again.
-RULES = "number-4"
-
-MAX_CHARACTERS = 100_000  # a longer output is not read
 MAX_LINE = 4000  # of a longer line, only the end is searched for the last number
-CUT_OFF_DECIMALS = 8  # a gold with so many decimals was cut off by whoever printed it
 
 # What may stand right after a number and makes it part of something else: a formula, a range, a
 # list, a time of day, a power. Such an answer is unparsed; it never equals a number by its digits.
@@ -36,10 +27,12 @@ _CONTINUES = re.compile(
     | \s?/(?![ ]?[A-Za-z]{2})                               # 5/x, but not 5/hour
     | \s?[-−–]\s?(?:[\d$(\\]|[b-hj-zB-HJ-Z](?![A-Za-z]))      # 5-6, 5 - x, but not "5 - a total"
     | \s?[xX]\s?\d | [xyznXYZN](?![A-Za-z]) | \( | :\d | ,\s?\d | [eE][-+]?\d
-    | \s?\\(?:cdot|times|div|sqrt|pi|pm)
+    | \s?\\(?:cdot|times|div|sqrt|pi|pm) | \.?\s?\\(?:overline|bar|dot|ldots|dots)
+    | \s?[\^_]
+    | \s(?:or|to)\s[$(\\-]*\d
     """
 )
-_BEFORE_OPERATOR = re.compile(r"(?:[+*/×÷^√(]|\\(?:sqrt|cdot|times|div|log|ln)\b\W?)\s?\Z")
+_BEFORE_OPERATOR = re.compile(r"(?:[\^_{]|[+*/×÷^√(]|\\(?:sqrt|cdot|times|div|log|ln)\b\W?)\s?\Z")
 _MARKUP = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\{|\\[,;!()\[\] ]|[`\"']")
 # An asterisk multiplies, except in a pair around something, and where the other half of a pair
 # stood outside of the answer: "**The answer is 15** because".
@@ -52,55 +45,34 @@ _EMPHASIS = re.compile(
 )
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])(?!(?<=\d)[xX]\d|(?<=\d )[xX] \d)[A-Za-z](?![A-Za-z])")
 _EQUALS = re.compile(r"=|≈|\\approx\b")
-_DECIMALS = re.compile(r"\.(\d+)")
+_NEGATED = re.compile(r"(?i)not\b|(?:either|neither|between|one of)\b")
 _POINT = re.compile(r"\.\d")
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """How one output did.
-
-    Attributes:
-        extracted: The answer as it stood in the output; None where there was none.
-        status: The lenient reading: ``correct``, ``wrong``, ``no_answer`` (no number anywhere),
-            ``unparsed`` (an answer that is no number), ``timed_out`` (set by a worker pool),
-            ``error`` (the gold answer cannot be read: the row says nothing about the model).
-        strict: The output also ended in the form that was asked for, ``The answer is X.``
-    """
-
-    extracted: str | None
-    status: Status
-    strict: bool
-
-
-def grade(output: str, gold: str, kind: AnswerKind = "number") -> Grade:
-    """Grade one output.
+def grade_number(output: str, gold: str, question: str = "") -> Grade:
+    """Grade a numeric answer.
 
     Args:
         output: What the model wrote.
         gold: The right answer as text, such as ``"1,000"``, ``"3/4"`` or ``"0.6666666667"``.
-        kind: What kind of answer the gold is.
+        question: What was asked; its words do not count as an answer where they are repeated.
 
     Returns:
         The extracted answer, its status and whether it stood in the asked form.
-
-    Raises:
-        ValueError: If ``kind`` is not one that is graded.
     """
-    if kind != "number":
-        raise ValueError(f"answers of kind {kind!r} are not graded (known: number)")
-    wanted = _gold_values(gold)
+    wanted = gold_values(gold)
     if not wanted:
         return Grade(None, "error", strict=False)
     if len(output) > MAX_CHARACTERS:
         return Grade(None, "unparsed", strict=False)
+    output = visible(output, question)
     stated = last_clear_answer(output)
     if stated is None:
         return _grade_unmarked(output, wanted, gold)
     values = read_answer(stated.text)
     if not values:
         return Grade(stated.text, "unparsed", strict=False)
-    status: Status = "correct" if _meets(values, wanted, gold) else "wrong"
+    status: Status = "correct" if meets(values, wanted, gold) else "wrong"
     return Grade(stated.text, status, strict=_is_strict(output, stated))
 
 
@@ -114,7 +86,9 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
         Its value; two for a percent (75 % is 3/4, and 75 where percents were asked for). Empty
         where the text is a formula, a list, or no number.
     """
-    text = " ".join(_MARKUP.sub(" ", text).split())
+    if _NEGATED.match(text):
+        return ()
+    text = " ".join(_MARKUP.sub(" ", plain_numerals(text)).split())
     text = _EMPHASIS.sub(lambda match: match["inner"] or "", text.strip("* "))
     text = text.lstrip("* <>").rstrip("* .<>")
     if not _POINT.match(text):
@@ -137,7 +111,7 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
 
 def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Grade:
     """Grade by the last number: in digits, else in words."""
-    text, _ = strip_annotations(output)
+    text, _ = strip_annotations(plain_characters(output))
     words: Number | None = None
     for line in reversed(text.splitlines()):
         line = line[-MAX_LINE:]
@@ -150,12 +124,12 @@ def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Gra
         # Digits that are no number: too many of them, or part of a name.
         unread: Status = "unparsed" if any(c.isdigit() for c in text) else "no_answer"
         return Grade(None, unread, strict=False)
-    status: Status = "correct" if _meets(_values(words), wanted, gold) else "wrong"
+    status: Status = "correct" if meets(_values(words), wanted, gold) else "wrong"
     return Grade(words.text, status, strict=False)
 
 
 def _grade_number(line: str, number: Number, wanted: tuple[Fraction, ...], gold: str) -> Grade:
-    status: Status = "correct" if _meets(_values(number), wanted, gold) else "wrong"
+    status: Status = "correct" if meets(_values(number), wanted, gold) else "wrong"
     return Grade(line[number.full_start : number.full_end], status, strict=False)
 
 
@@ -187,16 +161,6 @@ def _values(number: Number) -> tuple[Fraction, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _gold_values(gold: str) -> tuple[Fraction, ...]:
+def gold_values(gold: str) -> tuple[Fraction, ...]:
+    """Return what a gold answer is worth; empty where it is no number."""
     return read_answer(gold) if len(gold) <= MAX_CHARACTERS else ()
-
-
-def _meets(values: tuple[Fraction, ...], wanted: tuple[Fraction, ...], gold: str) -> bool:
-    if any(value in wanted for value in values):
-        return True
-    decimals = _DECIMALS.search(gold)
-    if decimals is None or len(decimals[1]) < CUT_OFF_DECIMALS:
-        return False
-    # The last printed digit may be rounded or cut: both lie within one unit of it.
-    unit = Fraction(1, 10 ** len(decimals[1]))
-    return any(abs(value - target) <= unit for value in values for target in wanted)

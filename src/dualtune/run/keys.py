@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import dualtune
-from dualtune.grade.number import RULES
+from dualtune.grade import RULES
 from dualtune.manifest import Manifest, file_entry, fingerprint, folder_stamp
 from dualtune.recipe import Recipe
 
@@ -21,10 +21,23 @@ _NOT_LEARNT_FROM = {
     "keep_checkpoints",
     "logging_steps",
     "max_dropped",
+    "parallel",
     "save_steps",
     "tokens_per_pack",
     "trackers",
     "workers",
+}
+
+
+# Settings of evaluation that change how it gets on, and no result.
+_NOT_MEASURED_BY = {
+    "allow_code",
+    "base_url",
+    "baseline",
+    "batch_size",
+    "key_variable",
+    "retries",
+    "timeout",
 }
 
 
@@ -73,22 +86,31 @@ def train_key(recipe: Recipe, manifest: Manifest) -> str:
     )
 
 
-def eval_key(recipe: Recipe, manifest: Manifest, *, model: str) -> str:
+def eval_key(
+    recipe: Recipe, manifest: Manifest, *, model: str, folder: Path | str | None = None
+) -> str:
     """Return the fingerprint of an evaluation: the weights, the prompt, the rules of grading.
 
     Args:
         recipe: The recipe.
         manifest: Of the run.
-        model: ``base`` or ``tuned``.
+        model: ``base``, ``tuned``, or another name.
+        folder: Where a model of another name is.
     """
-    weights = train_key if model == "tuned" else base_digest
+    if folder is not None:
+        from dualtune.lm.models import weights_digest
+
+        weights = weights_digest(folder)
+    else:
+        weights = (train_key if model == "tuned" else base_digest)(recipe, manifest)
     return fingerprint(
         {
-            "model": weights(recipe, manifest),
+            "model": weights,
             "prompt": recipe.model.prompt,
             "system": recipe.model.system,
             "grading": RULES,
-            "eval": recipe.eval.model_dump(mode="json", exclude={"batch_size", "baseline"}),
+            "eval": recipe.eval.model_dump(mode="json", exclude=_NOT_MEASURED_BY),
+            "seed": recipe.seed if recipe.eval.temperature > 0 else None,
             "trained_on": train_source(recipe),
             "version": dualtune.__version__,
         }

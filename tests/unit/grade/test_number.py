@@ -156,8 +156,8 @@ def test_statuses_have_one_for_the_pool_to_come() -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="latex"):
-        grade("5", "5", "latex")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="prose"):
+        grade("5", "5", "prose")  # type: ignore[arg-type]
 
 
 HOSTILE = {
