@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Squares whose product is timed; a GPU is not filled by those that fill a CPU.
 _SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
-_SECONDS = 0.4  # that the products of one size are repeated for
+_SECONDS = 0.15  # that the products of one size are repeated for
 
 
 def find_device(setting: str) -> str:
@@ -72,7 +72,7 @@ def uses_bf16(setting: str, device: str) -> bool:
 def measured_peak(device: str, precision: str) -> float:
     """Measure how fast this machine multiplies matrices: what a share of its peak is a share of.
 
-    The best of several products of two sizes; about a second.
+    The best of several products of two sizes; less than a second.
 
     Args:
         device: ``cpu`` or ``cuda``.

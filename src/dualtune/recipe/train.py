@@ -111,3 +111,12 @@ class Train(Section):
     save_steps: int = Field(50, ge=1, description="steps between two checkpoints")
     keep_checkpoints: int = Field(2, ge=1, description="checkpoints kept, newest first")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+
+    @model_validator(mode="after")
+    def _probe_is_there(self) -> Train:
+        if self.stop_on == "accuracy" and not self.probe_rows:
+            raise ValueError(
+                "stop_on is accuracy, but probe_rows is 0: say how many held-out Problems are to "
+                "be answered, such as probe_rows: 100"
+            )
+        return self
