@@ -172,8 +172,9 @@ def print_grades(summary: Summary, *, to_stderr: bool = False) -> None:
     """
     total = summary.statuses.total()
     table = Table(title=f"{total:,} rows graded")
-    for column in ("status", "rows", "share"):
-        table.add_column(column, justify="left" if column == "status" else "right")
+    table.add_column("status")
+    table.add_column("rows", justify="right")
+    table.add_column("share", justify="right")
     for status in STATUSES:
         count = summary.statuses[status]
         if count:
