@@ -15,6 +15,7 @@ from dualtune.grade.grades import (
     Grade,
     Status,
 )
+from dualtune.grade.keys import answer_key
 from dualtune.grade.number import grade_number
 
 
@@ -68,5 +69,6 @@ __all__ = [
     "AnswerKind",
     "Grade",
     "Status",
+    "answer_key",
     "grade",
 ]

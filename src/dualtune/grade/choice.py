@@ -15,6 +15,7 @@ from dualtune.grade.structure import clean, read_structure
 from dualtune.text.numbers import find_numbers
 
 LETTERS = "ABCDEFGHIJ"
+_STATEMENT = 40  # characters within which a letter belongs to the statement before it
 MAX_TAIL = 4000  # characters at the end in which an unmarked choice is looked for
 
 _LABEL = re.compile(r"\s*\(?([A-Ja-j])\s?[).:\]]\s*")
@@ -35,10 +36,12 @@ _SEVERAL = re.compile(
 # Where nothing is stated: "ANSWER:A", "Hence (A) is correct", "option C", a closing "C".
 _UNMARKED = re.compile(
     r"""(?x)
-    (?i:\bans(?:wer)?\b)\s*[.:=\-)]*\s*(?i:(?:option|choice)\s*)?\(?(?P<ans>[A-J])\b(?!['’])
-    | (?i:\b(?:option|choice))\s*:?\s*[(*]*(?P<option>[A-J])\b(?!['’])
-    | (?P<of>(?<![\w(])\(?[A-J]\)?)\s+(?i:is\s+(?:the\s+)?(?:correct|right|answer|true|best))
+    (?i:\bans(?:wer)?\b)\s*(?i:(?:will|would|should|must)\s+be\b|is\b)?\s*[.:=,\-)]*\s*
+      (?i:(?:option|choice)\s*)?\(?(?P<ans>[A-J])\b(?!['’])
+    | (?i:\b(?:option|choice))\s*(?i:is\b)?\s*:?\s*[(*]*(?P<option>[A-J])\b(?!['’])
+    | (?P<of>(?<![\w(])\(?[A-J]\)?)\s+(?i:(?:is|must\s+be)\s+(?:the\s+)?(?:correct|right|answer|true|best))
     | (?i:\b(?:choose|pick|select|chose|correct|is|be))\s*:?\s*\((?P<chosen>[A-J])\)
+    | (?i:\b(?:thus|hence|so|therefore))\s*,?\s*\(?(?P<thus>[A-J])\)?\s*\.?\s*(?=\Z|\n)
     | (?:^|\n)[\s*]*\(?(?P<alone>[A-J])[).]?[\s*]*(?=\Z|\n)
     | \A[\s*]*(?:\((?P<first>[A-J])\)|(?P<head>[A-J])[).:])(?=\s|\*|\Z)
     """
@@ -68,6 +71,10 @@ def grade_choice(
         return Grade(None, "unparsed", strict=False)
     output = _without_recited(visible(output, question), texts)
     stated = last_clear_answer(output)
+    later = _last_letter(output, texts)
+    if later is not None and (stated is None or _is_apart(output, stated.at, later[2])):
+        letter, found, _ = later
+        return Grade(found, _status(letter, wanted, texts), strict=False)
     if stated is None:
         return _grade_unmarked(output, wanted, texts)
     chosen = read_choice(stated.text, texts)
@@ -87,13 +94,16 @@ def read_choice(answer: str, options: Sequence[str]) -> str | None:
         A letter; an empty text where the answer is a value that no option has; None where the
         answer cannot be read as a choice.
     """
-    answer = plain_characters(answer).strip()
+    answer = plain_characters(answer).strip().lstrip(".,:; ")
+    letters = LETTERS[: len(options)] if options else LETTERS
+    alone = answer.strip(_EDGE + "()[]")
+    if len(alone) == 1 and alone.upper() in letters:
+        return alone.upper()
     by_text = _by_text(answer, options)
     if by_text:
         return by_text
     if _SEVERAL.fullmatch(answer.strip(_EDGE)):
         return None
-    letters = LETTERS[: len(options)] if options else LETTERS
     for pattern in (_LETTER, _BRACKETED):
         match = pattern.match(answer)
         if match is not None and match["letter"].upper() in letters:
@@ -212,16 +222,25 @@ def _without_recited(output: str, options: Sequence[str]) -> str:
     return re.sub(listed, " ", output)
 
 
-def _grade_unmarked(output: str, wanted: str, options: Sequence[str]) -> Grade:
-    text = plain_characters(output[-MAX_TAIL:])
+def _is_apart(output: str, stated: int, later: int) -> bool:
+    """Tell whether a letter stands behind a statement and not within it."""
+    return later > stated + _STATEMENT or "\n" in output[stated:later].strip()
+
+
+def _last_letter(output: str, options: Sequence[str]) -> tuple[str, str, int] | None:
+    """Return the last letter that is named without "The answer is", how, and where."""
+    start = max(0, len(output) - MAX_TAIL)
     letters = LETTERS[: len(options)] if options else LETTERS
     last = None
-    for match in _UNMARKED.finditer(text):
+    for match in _UNMARKED.finditer(output, start):
         letter = next(part for part in match.groups() if part).strip("()")
         if letter in letters:
-            last = (letter, match[0].strip())
-    if last is not None:
-        return Grade(last[1], _status(last[0], wanted, options), strict=False)
+            last = (letter, match[0].strip(), match.start())
+    return last
+
+
+def _grade_unmarked(output: str, wanted: str, options: Sequence[str]) -> Grade:
+    text = plain_characters(output[-MAX_TAIL:])
     whole = _by_text(text, options) or _by_text(text.strip().rpartition("\n")[2], options)
     if whole:
         return Grade(text.strip()[:200], _status(whole, wanted, options), strict=False)

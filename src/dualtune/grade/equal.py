@@ -87,9 +87,11 @@ def same_answer(answer: Answer, gold: Answer, question: str = "") -> Same:
         if one.form == "named" and other.form not in ("named", "relation"):
             value = one.items[0]
             return same_answer(other, value, question) if swapped else same_answer(value, other, question)
-        if one.form == "bag" and len(one.items) == 1 and other.form != "bag":
-            only = one.items[0]
-            return same_answer(other, only, question) if swapped else same_answer(only, other, question)
+        if one.form == "bag" and one.items and other.form != "bag":  # {5}, or "x + 1 or 1 + x"
+            return _all(
+                same_answer(other, only, question) if swapped else same_answer(only, other, question)
+                for only in one.items
+            )
     if "opaque" in (answer.form, gold.form):
         return None
     if answer.node is not None and gold.node is not None and _has_value(answer, gold):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dualtune.text.answers import strip_annotations
@@ -40,6 +40,10 @@ _SENTENCE_END = re.compile(r"[.!?](?=[\s*\"')\]>$}]|\Z)|\n|</answer>")
 _PLACEHOLDER = re.compile(
     r"[\[<$({\"'* ]*[XxYy][\])>$}\"'*%]*(?:[ ]+[A-Za-z'-]+){0,8}[\])>$}\"'* ]*"
 )
+# "Our answer is correct" judges an answer and states none.
+_VERDICT = re.compile(r"(?i)(?:.*\banswer is )?(?:in)?(?:correct|right|wrong|reasonable|valid)\W*\Z")
+_BOXED = re.compile(r"\\f?boxed[ ]?\{")
+_FORMULA_SIGN = re.compile(r"[\d\\$]")
 _PLACEHOLDER_BOX = re.compile(
     r"(?i)(?:\\text\{)?[\s<\[]*(?:(?:your|the|final)[ ])*(?:answer|result|solution)[\s>\]]*\}?"
     r"|\.\.\.|\\l?dots|…|_+"
@@ -61,10 +65,12 @@ class Stated:
     Attributes:
         text: The answer as it stands there, without the words around it.
         form: How it was marked.
+        at: Where its marker stands in the output.
     """
 
     text: str
     form: Form
+    at: int = field(default=0, compare=False)
 
 
 def visible(output: str, question: str = "") -> str:
@@ -121,13 +127,20 @@ def last_clear_answer(
         if match["boxed"]:
             inner = _braced(text, match.end(), limit)
             if inner and (not _PLACEHOLDER_BOX.fullmatch(inner) or (is_gold and is_gold(inner))):
-                return Stated(_boxes(text, match.start(), inner) if formula else inner, "boxed")
+                whole = _boxes(text, match.start(), inner) if formula else inner
+                return Stated(whole, "boxed", match.start())
             continue
         if match["bare"]:
-            return Stated(re.split(r"[\s$]", text[match.end() :][:limit], maxsplit=1)[0], "boxed")
+            bare = re.split(r"[\s$]", text[match.end() :][:limit], maxsplit=1)[0]
+            return Stated(bare, "boxed", match.start())
         answer = _statement(text, match.end(), limit, formula=formula)
-        if answer and (not _PLACEHOLDER.fullmatch(answer) or (is_gold and is_gold(answer))):
-            return Stated(answer, "marked" if match["marked"] else "stated")
+        if not answer or _VERDICT.match(answer):
+            continue
+        if _PLACEHOLDER.fullmatch(answer) and not (is_gold and is_gold(answer)):
+            continue
+        if formula and _BOXED.search(text, 0, match.start()) and not _FORMULA_SIGN.search(answer):
+            continue  # "so the answer is positive", after a box
+        return Stated(answer, "marked" if match["marked"] else "stated", match.start())
     return None
 
 
@@ -185,7 +198,7 @@ def _braced(text: str, start: int, limit: int) -> str:
 def _boxes(text: str, start: int, last: str) -> str:
     r"""Join ``\boxed{-2}$ and $\boxed{1}`` to one answer of two values."""
     inner = [last]
-    earlier = list(re.finditer(r"\\f?boxed[ ]?\{", text[max(0, start - MAX_FORMULA) : start]))
+    earlier = list(_BOXED.finditer(text[max(0, start - MAX_FORMULA) : start]))
     offset = max(0, start - MAX_FORMULA)
     for match in reversed(earlier[-8:]):
         content = _braced(text, offset + match.end(), MAX_FORMULA)

@@ -13,6 +13,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from dualtune.errors import BadInput
+
 logger = logging.getLogger(__name__)
 
 MAX_LENGTH = 400  # characters that sympy is given
@@ -46,13 +48,22 @@ def same_by_sympy(answer: str, gold: str) -> bool | None:
 
     Returns:
         None where either side cannot be read whole, or is too large to give to sympy.
+
+    Raises:
+        BadInput: If Math-Verify is not installed: to grade on without it would call right answers
+            unparsed.
     """
     if not (_is_safe(answer) and _is_safe(gold)):
         return None
+    try:
+        from math_verify import verify
+    except ImportError as error:
+        raise BadInput(
+            "grading formulas needs Math-Verify: pip install 'dualtune[eval]'"
+        ) from error
     left, right = _parsed(answer), _parsed(gold)
     if left is None or right is None:
         return None
-    from math_verify import verify
 
     # It warns that its time limits are off, which is the point; and of each formula it cannot do.
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
