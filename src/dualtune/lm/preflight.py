@@ -239,9 +239,9 @@ def _table(preflight: Preflight, epoch: int) -> str:
         ).rstrip()
         for row in rows
     ]
-    which = f" from epoch {epoch} on" if len(preflight.phases) > 1 else ""
+    which = f" (from epoch {epoch} on)" if len(preflight.phases) > 1 else ""
     title = (
-        f"what an epoch{which} supervises, counted on {preflight.problems:,} of "
+        f"what an epoch supervises{which}, counted on {preflight.problems:,} of "
         f"{preflight.of:,} Problems (lengths in tokens; each label decodes to its target):"
     )
     return "\n  ".join([title, *lines])
