@@ -4,7 +4,7 @@ Row count and checksum of the canonical rows are asserted when a file is loaded:
 is not the whole test set gives numbers that compare with nothing.
 """
 
-from dualtune.sources.benchmarks.files import VARIABLE, find_file, read_json_rows
+from dualtune.sources.benchmarks.files import VARIABLE, fetched_folder, find_file, read_json_rows
 from dualtune.sources.benchmarks.known import (
     EXCLUSIONS,
     Exclusion,
@@ -12,7 +12,7 @@ from dualtune.sources.benchmarks.known import (
     excluded,
     known_issues,
 )
-from dualtune.sources.benchmarks.load import SYNTHETIC_SEED, load_benchmark
+from dualtune.sources.benchmarks.load import SYNTHETIC_SEED, load_benchmark, read_benchmark
 from dualtune.sources.benchmarks.registry import (
     BENCHMARKS,
     NINE,
@@ -39,10 +39,12 @@ __all__ = [
     "KnownIssue",
     "domain_of",
     "excluded",
+    "fetched_folder",
     "find_benchmark",
     "find_file",
     "known_issues",
     "load_benchmark",
+    "read_benchmark",
     "read_json_rows",
     "rows_checksum",
     "source_name",
