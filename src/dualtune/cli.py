@@ -26,6 +26,7 @@ _COMMANDS = {
     "eval": ("evaluate the untuned and the tuned model", "RECIPE.yaml"),
     "report": ("write the HTML page of a run", "RECIPE.yaml"),
     "export": ("write the instances for another trainer", "RECIPE.yaml"),
+    "fetch": ("download the test sets (nothing named: all)", ""),
     "tasks": ("print the folder of the lm-evaluation-harness task pack", ""),
 }
 # The argument of a command: its meaning
@@ -120,6 +121,12 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
     elif command in ("run", "train"):
         add("--push", metavar="ID", help="upload the tuned model to the hub as this model")
         add("--private", action="store_true", help="make the model on the hub private")
+    elif command == "fetch":
+        parser.usage = "dualtune fetch benchmarks [NAME ...] [--from URL] [--to DIR]"
+        add("what", choices=["benchmarks"], help="what to download")
+        add("names", nargs="*", metavar="NAME", help="test sets, such as svamp")
+        add("--from", dest="mirror", metavar="URL", help="a folder of the files, for a mirror")
+        add("--to", metavar="DIR", help="default: where the other commands look for them")
     elif command == "export":
         add("--format", choices=_EXPORTS, required=True, help="whose layout")
         add("--output", metavar="DIR", help="where to (default: RUN/export/FORMAT)")
@@ -163,6 +170,7 @@ def _handlers() -> dict[str, Callable[[argparse.Namespace, list[str]], None]]:
         "eval": _eval,
         "report": _report,
         "export": _export,
+        "fetch": _fetch,
         "tasks": _tasks,
     }
 
@@ -277,6 +285,17 @@ def _report(options: argparse.Namespace, overrides: list[str]) -> None:
     target = Path(options.recipe)
     run = target if target.is_dir() else Path(load_recipe(target, overrides).run).expanduser()
     sys.stdout.write(f"{write_report(run)}\n")
+
+
+def _fetch(options: argparse.Namespace, overrides: list[str]) -> None:
+    from dualtune.errors import BadInput
+    from dualtune.sources.fetch import fetch_benchmarks
+
+    if overrides:
+        raise BadInput(f"unexpected argument {overrides[0]!r}")
+    folder = Path(options.to).expanduser() if options.to else None
+    for fetched in fetch_benchmarks(options.names, folder=folder, mirror=options.mirror):
+        sys.stdout.write(f"{fetched.name}: {fetched.outcome}: {fetched.file}\n")
 
 
 def _tasks(options: argparse.Namespace, overrides: list[str]) -> None:

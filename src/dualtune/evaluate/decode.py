@@ -1,15 +1,19 @@
-"""Greedy decoding of a batch, with less work than the usual loop.
+"""Decoding of a batch, with less work than the usual loop, greedily or sampling row by row.
 
 Two things slow ``transformers.generate`` down on short answers: the key-value cache is copied as a
 whole at each token, and a row that has ended is computed on until the longest row of its batch
 ends. Here the cache grows in place, and rows that have ended leave the batch. What a row computes
 is the same; 64 SVAMP rows on SmolLM2-135M in bf16 took 81 CPU seconds against 113.
+
+A row that is sampled draws from a random stream of its own, so what stands beside it in a batch,
+or was made before it, does not change its draws.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +23,23 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 ROOM = 64  # tokens by which a full cache grows
 CHECK_EVERY = 8  # tokens between two looks for stop texts
 LEAVE_SHARE = 0.125  # rows leave together, once so large a share of the batch has ended
+LIKELY = 512  # tokens looked at first for the nucleus: sorting the whole vocabulary takes longer
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn.
+
+    Attributes:
+        temperature: Above 0; what the logits are divided by.
+        top_p: Draw from the likeliest tokens that make up so much of the probability (nucleus
+            sampling, Holtzman et al. 2020); 1 for all of them.
+        seeds: A seed a row.
+    """
+
+    temperature: float
+    top_p: float
+    seeds: Sequence[int]
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
@@ -66,7 +87,7 @@ def _with_room(kept: torch.Tensor, length: int, *, like: torch.Tensor) -> torch.
 
 
 def can_decode(model: PreTrainedModel) -> bool:
-    """Say whether ``greedy`` serves a model.
+    """Say whether ``decode`` serves a model.
 
     Returns:
         False for encoder-decoders and for models whose cache is more than keys and values of
@@ -81,7 +102,7 @@ def can_decode(model: PreTrainedModel) -> bool:
 
 
 @torch.inference_mode()
-def greedy(
+def decode(
     model: PreTrainedModel,
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor,
@@ -89,10 +110,11 @@ def greedy(
     max_new_tokens: int,
     stop_ids: Sequence[int],
     pad_id: int,
+    sampling: Sampling | None = None,
     ends: Callable[[list[int]], bool] | None = None,
     on_ended: Callable[[int], None] | None = None,
 ) -> torch.Tensor:
-    """Continue a batch of left-padded prompts, always with the likeliest token.
+    """Continue a batch of left-padded prompts.
 
     Args:
         model: A model for which ``can_decode`` holds.
@@ -101,6 +123,7 @@ def greedy(
         max_new_tokens: Longest continuation.
         stop_ids: Tokens that end a row; the token itself is part of the output.
         pad_id: What follows the end of a row.
+        sampling: How tokens are drawn; None: always the likeliest one.
         ends: Asked every few tokens with a row's new tokens: does a stop text stand in them?
         on_ended: Told how many rows have ended, as they do.
 
@@ -117,6 +140,7 @@ def greedy(
     ended = torch.zeros(rows, dtype=torch.bool, device=device)
     positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
     tokens = input_ids
+    draws = None if sampling is None else _draws(sampling.seeds, max_new_tokens).to(device)
     width = 0
     for width in range(1, max_new_tokens + 1):
         logits = model(
@@ -127,7 +151,11 @@ def greedy(
             use_cache=True,
             **last_only,
         ).logits[:, -1]
-        chosen = logits.argmax(-1).masked_fill(ended, pad_id)
+        if sampling is None or draws is None:
+            chosen = logits.argmax(-1)
+        else:
+            chosen = draw(logits, draws[alive, width - 1], sampling=sampling)
+        chosen = chosen.masked_fill(ended, pad_id)
         output[alive, width - 1] = chosen
         now = ended | torch.isin(chosen, stops)
         if ends is not None and width % CHECK_EVERY == 0:
@@ -150,6 +178,49 @@ def greedy(
     if on_ended is not None and (left := int((~ended).sum())):
         on_ended(left)
     return output[:, :width]
+
+
+def draw(logits: torch.Tensor, uniform: torch.Tensor, *, sampling: Sampling) -> torch.Tensor:
+    """Draw a token a row by inverting its cumulative distribution.
+
+    Args:
+        logits: Of the next token ``[B, V]``.
+        uniform: Numbers from 0 to below 1 that decide the draws ``[B]``.
+        sampling: Temperature and nucleus.
+
+    Returns:
+        Tokens ``[B]``.
+    """
+    # In double precision: a cumulative sum over 10^5 tokens loses the tail in single.
+    shares = torch.softmax(logits.double() / sampling.temperature, dim=-1)
+    if sampling.top_p >= 1:
+        return _invert(shares, uniform)
+    likely = min(LIKELY, shares.shape[-1])
+    kept, tokens = shares.topk(likely, dim=-1)
+    if bool((kept.sum(-1) < sampling.top_p).any()):
+        kept, tokens = shares.sort(dim=-1, descending=True)
+    before = kept.cumsum(-1) - kept
+    kept = kept.masked_fill(before >= sampling.top_p, 0.0)
+    return tokens.gather(-1, _invert(kept, uniform)[:, None])[:, 0]
+
+
+def _invert(shares: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    total = shares.cumsum(-1)
+    wanted = uniform.double()[:, None] * total[:, -1:]
+    found = torch.searchsorted(total, wanted, right=True)[:, 0]
+    # Rounding may put a draw at the very end, behind the last token that has a share.
+    last = (shares > 0).long().cumsum(-1).argmax(-1)
+    return torch.minimum(found, last)
+
+
+def _draws(seeds: Sequence[int], count: int) -> torch.Tensor:
+    """Return the numbers that decide each row's tokens ``[B, count]``, from its own stream."""
+    rows = []
+    for seed in seeds:
+        # On the CPU whatever the model runs on: the streams of devices differ.
+        stream = torch.Generator().manual_seed(seed)
+        rows.append(torch.rand(count, generator=stream, dtype=torch.float64))
+    return torch.stack(rows)
 
 
 def _growing_cache(model: PreTrainedModel) -> DynamicCache:

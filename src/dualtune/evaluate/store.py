@@ -8,26 +8,52 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from dualtune.errors import DualtuneError
 
 log = logging.getLogger(__name__)
 
 
+class Program(TypedDict):
+    """What became of a program that a model wrote."""
+
+    status: str
+    answer: str | None
+    error: str
+
+
 class Row(TypedDict):
-    """One line of ``eval/<model>/<benchmark>.<mode>.jsonl``."""
+    """One line of ``eval/<model>/<benchmark>.<mode>.jsonl``.
+
+    ``extracted``, ``status`` and ``strict`` are the first output's; the status is empty until all
+    outputs of the benchmark are there and graded. Where there are several outputs, those lists
+    hold what each gave. An output is None while only later samples of its row have been made.
+    """
 
     id: str
     question: str
     prompt: str
-    outputs: list[str]
+    outputs: list[str | None]
     truncated: list[bool]
     gold: str
     reference: str
     extracted: str | None
     status: str
     strict: bool
+    # Absent in generations that were stored before there were these.
+    kind: NotRequired[str]
+    options: NotRequired[list[str]]
+    subject: NotRequired[str]
+    level: NotRequired[str]
+    # Of several outputs.
+    extracted_all: NotRequired[list[str | None]]
+    status_all: NotRequired[list[str]]
+    # Of modes pot and hybrid: the first output's, and each one's.
+    program: NotRequired[Program]
+    programs: NotRequired[list[Program]]
+    # Of mode hybrid: what each output is, a program (pot) or a solution (cot).
+    decoded: NotRequired[list[str]]
 
 
 class Generations:
@@ -52,12 +78,15 @@ class Generations:
         self._read()
 
     def done(self, row_id: str, prompt: str) -> Row | None:
-        """Return the row of an id if it was generated from this prompt."""
+        """Return the row of an id if it was generated from this prompt.
+
+        Some of its samples may be missing.
+        """
         row = self.rows.get(row_id)
         return row if row is not None and row["prompt"] == prompt else None
 
     def add(self, rows: Sequence[Row], *, seconds: float) -> None:
-        """Append rows, on disk before this returns.
+        """Append rows, on disk before this returns; one of an id that is there takes its place.
 
         Raises:
             DualtuneError: If they cannot be written.
@@ -85,7 +114,7 @@ class Generations:
         """
         ids = {row["id"] for row in rows}
         others = [row for row_id, row in self.rows.items() if row_id not in ids]
-        write_atomically(self.file, _lines([*rows, *others]))
+        write_rows(self.file, [*rows, *others])
 
     def _read(self) -> None:
         try:
@@ -125,6 +154,15 @@ class Generations:
         )
         self.file.replace(old)
         self._state.unlink(missing_ok=True)
+
+
+def write_rows(file: Path, rows: Iterable[Row]) -> None:
+    """Write rows as JSON Lines, all or none.
+
+    Raises:
+        DualtuneError: If they cannot be written.
+    """
+    write_atomically(file, _lines(rows))
 
 
 def write_atomically(file: Path, content: bytes) -> None:
