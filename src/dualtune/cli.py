@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dualtune.errors import DualtuneError
+from dualtune.errors import BadInput, DualtuneError
 
 if TYPE_CHECKING:
     from dualtune.run import Pipeline
@@ -24,6 +24,8 @@ _COMMANDS = {
     "plan": ("say what training will cost, before it starts", "RECIPE.yaml"),
     "train": ("tune the model (builds first where needed)", "RECIPE.yaml"),
     "eval": ("evaluate the untuned and the tuned model", "RECIPE.yaml"),
+    "compare": ("compare two models row by row: intervals, paired tests, what differs", ""),
+    "grade": ("grade a file of outputs that any tool wrote", ""),
     "report": ("write the HTML page of a run", "RECIPE.yaml"),
     "export": ("write the instances for another trainer", "RECIPE.yaml"),
     "fetch": ("download the test sets (nothing named: all)", ""),
@@ -35,6 +37,10 @@ _ARGUMENTS = {
     "RECIPE.yaml|DATA": "a recipe, or a data file (its keys: --data.train.format, ...)",
 }
 _FIX = "drop: write clean.jsonl without the Problems that an error was found in"
+_MODELS = (
+    "what to evaluate: base, tuned, a model's or a run's folder, a hub id; NAME=MODEL names it "
+    "(backend openai: names on the server)"
+)
 _EXPORTS = ("trl", "llamafactory", "axolotl", "alpaca", "verl", "parquet")
 
 
@@ -59,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # slower on a CPU that others use as well; sleeping ones cost a few percent on an idle one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        _handlers()[options.command](options, overrides)
+        _dispatch(options, overrides)
         sys.stdout.flush()  # here, where a reader that has gone is no error
     except DualtuneError as error:
         if options.debug:
@@ -118,9 +124,24 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
         add("--output", metavar="DIR", help="default: RUN/audit, or DATA-audit")
         add("--fix", choices=["none", "drop"], default="none", help=_FIX)
         add("--allow-code", action="store_true", help="run programs (PoT): audit.allow_code")
+    elif command == "plan":
+        add("--devices", type=_count, default=1, metavar="N", help="devices that share the work")
+        add("--config", metavar="PATH", help="config.json of a model that is out of reach")
     elif command in ("run", "train"):
         add("--push", metavar="ID", help="upload the tuned model to the hub as this model")
         add("--private", action="store_true", help="make the model on the hub private")
+    elif command == "compare":
+        parser.usage = "dualtune compare RUN_A RUN_B | RUN --models A B | --a RUN ... --b RUN ..."
+        add("runs", nargs="*", metavar="RUN", help="two runs, or one with --models")
+        add("--a", nargs="+", default=[], metavar="RUN", help="runs of one recipe, one a seed")
+        add("--b", nargs="+", default=[], metavar="RUN", help="those of the other recipe")
+        add("--models", nargs=2, metavar=("A", "B"), help="default: tuned tuned; base tuned of one")
+        add("--output", metavar="FILE", help="write the figures as JSON, such as compare.json")
+    elif command == "grade":
+        _add_grade_options(parser)
+    elif command == "eval":
+        add("--models", nargs="+", default=[], metavar="MODEL", help=_MODELS)
+        add("--allow-code", action="store_true", help="run programs (PoT): eval.allow_code")
     elif command == "fetch":
         parser.usage = "dualtune fetch benchmarks [NAME ...] [--from URL] [--to DIR]"
         add("what", choices=["benchmarks"], help="what to download")
@@ -133,6 +154,19 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
         add("--push", metavar="ID", help="upload it to the hub as this data set")
         add("--private", action="store_true", help="make the data set on the hub private")
         add("--license", default="unknown", metavar="ID", help="licence of the data, for its card")
+
+
+def _add_grade_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    parser.usage = "dualtune grade FILE.jsonl --output OUT.jsonl [--columns output=NAME ...]"
+    add("file", metavar="FILE.jsonl", help="rows with id, output, gold, kind; - for stdin")
+    add("--output", required=True, metavar="OUT.jsonl", help="where the rows go; - for stdout")
+    columns = "other names of id, output, gold, kind, question, options: gold=doc.answer"
+    add("--columns", nargs="+", default=[], metavar="OURS=NAME", help=columns)
+    kinds = ("number", "latex", "choice", "mixed")
+    add("--kind", choices=kinds, help="of the rows that have no column for it")
+    add("--workers", type=_count, default=0, metavar="N", help="processes (default: all cores)")
+    add("--seconds", type=float, default=5.0, metavar="S", help="CPU time a row (default 5)")
 
 
 def _count(text: str) -> int:
@@ -168,6 +202,8 @@ def _handlers() -> dict[str, Callable[[argparse.Namespace, list[str]], None]]:
         "plan": _plan,
         "train": _train,
         "eval": _eval,
+        "compare": _compare,
+        "grade": _grade,
         "report": _report,
         "export": _export,
         "fetch": _fetch,
@@ -175,11 +211,30 @@ def _handlers() -> dict[str, Callable[[argparse.Namespace, list[str]], None]]:
     }
 
 
+def _dispatch(options: argparse.Namespace, overrides: list[str]) -> None:
+    """Run a command; of several processes the first one does, and the others train with it."""
+    from dualtune.lm.launch import Launch, find_place
+
+    options.launch = None
+    place = find_place()
+    if place is None:
+        _handlers()[options.command](options, overrides)
+        return
+    with Launch(place) as options.launch:
+        if options.launch.is_first:
+            _handlers()[options.command](options, overrides)
+        elif options.command in ("run", "train"):
+            from dualtune.recipe import load_recipe
+            from dualtune.run import follow
+
+            follow(load_recipe(options.recipe, overrides), options.launch)
+
+
 def _pipeline(options: argparse.Namespace, overrides: list[str]) -> Pipeline:
     from dualtune.recipe import load_recipe
     from dualtune.run import Pipeline
 
-    return Pipeline.open(load_recipe(options.recipe, overrides))
+    return Pipeline.open(load_recipe(options.recipe, overrides), launch=options.launch)
 
 
 def _run(options: argparse.Namespace, overrides: list[str]) -> None:
@@ -224,7 +279,11 @@ def _plan(options: argparse.Namespace, overrides: list[str]) -> None:
     from dualtune.recipe import load_recipe
     from dualtune.run.plan import plan_recipe
 
-    plan_recipe(load_recipe(options.recipe, overrides))
+    plan_recipe(
+        load_recipe(options.recipe, overrides),
+        devices=options.devices,
+        config=Path(options.config) if options.config else None,
+    )
 
 
 def _train(options: argparse.Namespace, overrides: list[str]) -> None:
@@ -251,12 +310,12 @@ def _push(pipeline: Pipeline, options: argparse.Namespace) -> None:
 
 
 def _eval(options: argparse.Namespace, overrides: list[str]) -> None:
+    from dualtune.run.evaluation import evaluate_models
     from dualtune.summary import print_accuracy
 
-    pipeline = _pipeline(options, overrides)
-    if pipeline.recipe.eval.baseline:
-        pipeline.evaluate(model="base")
-    pipeline.evaluate(model="tuned")
+    leave = ["--eval.allow_code", "true"] if options.allow_code else []
+    pipeline = _pipeline(options, [*overrides, *leave])
+    evaluate_models(pipeline, options.models)
     print_accuracy(pipeline.run)
 
 
@@ -276,6 +335,50 @@ def _export(options: argparse.Namespace, overrides: list[str]) -> None:
         license=options.license,
     )
     sys.stdout.write(f"{output}\n")
+
+
+def _compare(options: argparse.Namespace, overrides: list[str]) -> None:
+    from dualtune.evaluate.compare import compare_runs
+    from dualtune.summary import print_comparison
+
+    if overrides:
+        raise BadInput(f"compare knows no {overrides[0]!r}; see dualtune compare --help")
+    found = compare_runs(
+        [Path(run) for run in options.runs],
+        a=[Path(run) for run in options.a],
+        b=[Path(run) for run in options.b],
+        models=options.models,
+        output=Path(options.output) if options.output else None,
+    )
+    print_comparison(found)
+
+
+def _grade(options: argparse.Namespace, overrides: list[str]) -> None:
+    from dualtune.grade.file import Options, grade_file
+    from dualtune.summary import print_grades
+
+    if overrides:
+        raise BadInput(f"grade knows no {overrides[0]!r}; see dualtune grade --help")
+    if not 0 < options.seconds < float("inf"):
+        raise BadInput(f"--seconds {options.seconds:g} is not above 0")
+    summary = grade_file(
+        options.file,
+        options.output,
+        Options(
+            columns=_pairs(options.columns),
+            kind=options.kind,
+            workers=options.workers,
+            seconds=options.seconds,
+        ),
+    )
+    print_grades(summary, to_stderr=options.output == "-")
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    for text in texts:
+        if not all(text.partition("=")):
+            raise BadInput(f"--columns {text}: write OURS=NAME, such as output=response")
+    return dict(text.split("=", 1) for text in texts)
 
 
 def _report(options: argparse.Namespace, overrides: list[str]) -> None:

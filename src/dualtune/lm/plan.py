@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dualtune.errors import BadInput
+from dualtune.lm.distributed import deal
 from dualtune.lm.steps import Step, Steps
 from dualtune.recipe import Recipe
 
@@ -90,6 +91,8 @@ class Counted:
         pairs: Query-key pairs that are visible.
         widest: Tokens of the largest pack, padding included.
         widest_labels: Predictions of the pack with most of them.
+        balance: Mean over largest share of a step's tokens that a device computes: 1 where all
+            have equal work, and for one device.
     """
 
     steps: int
@@ -101,6 +104,7 @@ class Counted:
     pairs: int
     widest: int
     widest_labels: int
+    balance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Memory:
     """Bytes of one device at the peak of a step, without the overhead of the process.
 
     Attributes:
-        weights: Weights, and what autocast keeps of them.
+        weights: Weights, and what autocast or FSDP keeps of them for a while.
         optimiser: Gradients and AdamW's two moments, of what is trained.
         activations: What the backward pass needs of the largest pack.
         logits: Logits of the largest pack, their gradient and their softmax.
@@ -165,11 +169,13 @@ def model_shape(config: Any) -> Shape:
     )
 
 
-def count_tokens(steps: Steps) -> Counted:
+def count_tokens(steps: Steps, *, devices: int = 1) -> Counted:
     """Count the tokens of a run from a sample of its optimiser steps.
 
     Args:
-        steps: All steps; at most ``SAMPLE`` of them, evenly spaced, are prepared.
+        steps: All steps; at most ``SAMPLE`` of them, evenly spaced, are prepared. Tasks that
+            differ by epoch are counted where they fall.
+        devices: Each step's Problems are dealt to so many, as training deals them.
 
     Returns:
         The counts, scaled up to all steps where a sample was taken.
@@ -177,12 +183,17 @@ def count_tokens(steps: Steps) -> Counted:
     chosen = sorted({round(i) for i in np.linspace(0, len(steps) - 1, min(SAMPLE, len(steps)))})
     sums = np.zeros(6)
     widest = widest_labels = 0
+    slowest = 0.0
     for index in chosen:
-        step = steps[index]
-        sums += _counts(step)
-        for pack in step.packs:
-            widest = max(widest, pack.tokens.numel())
-            widest_labels = max(widest_labels, len(pack.label))
+        epoch = steps.epoch_of(index)
+        shares = deal(steps.problems_of(index), devices)
+        parts = [steps.preparer.step(share, epoch) for share in shares if share]
+        for part in parts:
+            sums += _counts(part)
+            for pack in part.packs:
+                widest = max(widest, pack.tokens.numel())
+                widest_labels = max(widest_labels, len(pack.label))
+        slowest += max(part.tokens_distinct for part in parts)
     instances, total, distinct, labels, predictions, pairs = (
         round(float(value) * len(steps) / len(chosen)) for value in sums
     )
@@ -196,6 +207,7 @@ def count_tokens(steps: Steps) -> Counted:
         pairs=pairs,
         widest=widest,
         widest_labels=widest_labels,
+        balance=float(sums[2]) / (devices * slowest) if slowest else 1.0,
     )
 
 
@@ -261,45 +273,68 @@ def training_flops(shape: Shape, counted: Counted, recipe: Recipe) -> float:
     return useful + 2 * shape.body * counted.distinct + attention
 
 
-def memory(shape: Shape, counted: Counted, recipe: Recipe) -> Memory:
-    """Estimate the memory at the peak of a step.
+def memory(shape: Shape, counted: Counted, recipe: Recipe, *, devices: int = 1) -> Memory:
+    """Estimate the memory of one device at the peak of a step.
 
     Full tuning keeps fp32 weights, their bf16 copies under autocast, gradients and AdamW's
     moments. An adapter's base is kept in bf16 on a GPU, or in 4 bits (with scales, 0.55 bytes a
-    parameter). Activations a token and layer under autocast: the residual stream twice in fp32,
-    and in bf16 both normalised inputs, queries and keys before and after the rotation, values,
-    the attention's output, and four feed-forward widths.
+    parameter). Activations a token and layer are what autograd saves of a Llama's layer, counted
+    on the model: of each of two norms input and normalised input in fp32, the inputs of seven
+    linear layers (cast one by one under autocast, else shared), queries, keys and values at the
+    width of the queries (they are repeated for each group), the attention's output, and four
+    feed-forward widths. Biases, norms of queries and keys, masks and rotary tables are left out.
+
+    With ``train.parallel: fsdp`` weights, gradients and moments are divided among the devices. A
+    device holds beside its part what is gathered to compute with: two layers (one is fetched
+    ahead), embeddings and head; and the gradient of the largest of these before it is divided.
 
     Args:
         shape: The model's shape.
-        counted: Counts of the run.
+        counted: Counts of the run, with as many devices.
         recipe: The recipe.
+        devices: How many share the work.
     """
     adapter = recipe.train.adapter
     trained = shape.parameters
     wide = 2 if recipe.train.precision == "fp32" else 1
-    weights = (4 if wide == 2 else 6) * shape.parameters
+    kept = 4 * shape.parameters
     if adapter.kind != "none":
         trained = adapter.rank * shape.linear  # over all linear layers
         quantised = 0.55 if adapter.kind == "qlora" else 2
-        weights = int(quantised * shape.body) + 2 * (shape.parameters - shape.body) + 4 * trained
-    layer = 8 * shape.hidden + wide * (
-        4 * shape.hidden + 6 * shape.queries + 8 * shape.keys + 8 * shape.inner
-    )
-    kept = layer * shape.layers
+        kept = int(quantised * shape.body) + 2 * (shape.parameters - shape.body) + 4 * trained
+    sharded = recipe.train.parallel == "fsdp" and devices > 1
+    parts = devices if sharded else 1
+    copies = 2 * shape.parameters if wide == 1 and adapter.kind == "none" else 0
+    if sharded:
+        layer, rest = shape.body // shape.layers, shape.parameters - shape.body
+        copies = 2 * wide * (2 * layer + rest)
+        if adapter.kind == "none":
+            copies += (2 * wide + 4) * max(layer, rest)
+    if wide == 2:
+        layer = 24 * shape.hidden + 16 * (shape.queries + shape.inner)
+    else:
+        layer = 26 * shape.hidden + 8 * (shape.queries + shape.inner)
+    held = layer * shape.layers
     if recipe.train.gradient_checkpointing:
-        kept = layer + 4 * shape.hidden * shape.layers
+        held = layer + 4 * shape.hidden * shape.layers
     return Memory(
-        weights=weights,
-        optimiser=12 * trained,
-        activations=kept * counted.widest,
+        weights=kept // parts + copies,
+        optimiser=12 * trained // parts,
+        activations=held * counted.widest,
         logits=12 * shape.vocabulary * counted.widest_labels,
     )
 
 
-def hours(flops: float, hardware: Hardware) -> float:
-    """Return the hours that a run takes at the assumed utilisation of the hardware's peak."""
-    return flops / (hardware.peak * UTILISATION) / 3600
+def hours(flops: float, hardware: Hardware, *, devices: int = 1, balance: float = 1.0) -> float:
+    """Return the hours that a run takes at the assumed utilisation of the hardware's peak.
+
+    Args:
+        flops: Of the whole run.
+        hardware: One device.
+        devices: How many share the work; their messages are not counted.
+        balance: Mean over largest share of a step: the others wait for the slowest.
+    """
+    return flops / (hardware.peak * UTILISATION * devices * balance) / 3600
 
 
 def this_machine() -> Hardware:
