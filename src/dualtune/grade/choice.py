@@ -11,7 +11,8 @@ from dualtune.grade.extract import Stated, asked_form, last_clear_answer, visibl
 from dualtune.grade.grades import MAX_CHARACTERS, Grade, Status
 from dualtune.grade.normalise import plain_characters
 from dualtune.grade.number import read_answer
-from dualtune.grade.structure import clean, read_structure
+from dualtune.grade.spelling import clean
+from dualtune.grade.structure import read_structure
 from dualtune.text.numbers import find_numbers
 
 LETTERS = "ABCDEFGHIJ"
@@ -39,7 +40,8 @@ _UNMARKED = re.compile(
     (?i:\bans(?:wer)?\b)\s*(?i:(?:will|would|should|must)\s+be\b|is\b)?\s*[.:=,\-)]*\s*
       (?i:(?:option|choice)\s*)?\(?(?P<ans>[A-J])\b(?!['’])
     | (?i:\b(?:option|choice))\s*(?i:is\b)?\s*:?\s*[(*]*(?P<option>[A-J])\b(?!['’])
-    | (?P<of>(?<![\w(])\(?[A-J]\)?)\s+(?i:(?:is|must\s+be)\s+(?:the\s+)?(?:correct|right|answer|true|best))
+    | (?P<of>(?<![\w(])\(?[A-J]\)?)\s+(?i:(?:is|must\s+be)\s+(?:the\s+)?
+      (?:correct|right|answer|true|best))
     | (?i:\b(?:choose|pick|select|chose|correct|is|be))\s*:?\s*\((?P<chosen>[A-J])\)
     | (?i:\b(?:thus|hence|so|therefore))\s*,?\s*\(?(?P<thus>[A-J])\)?\s*\.?\s*(?=\Z|\n)
     | (?:^|\n)[\s*]*\(?(?P<alone>[A-J])[).]?[\s*]*(?=\Z|\n)
@@ -49,9 +51,7 @@ _UNMARKED = re.compile(
 _EDGE = " \t\r\n.,;:!?\"'`*$"
 
 
-def grade_choice(
-    output: str, gold: str, question: str = "", options: Sequence[str] = ()
-) -> Grade:
+def grade_choice(output: str, gold: str, question: str = "", options: Sequence[str] = ()) -> Grade:
     """Grade a choice.
 
     Args:
@@ -102,7 +102,7 @@ def read_choice(answer: str, options: Sequence[str]) -> str | None:
     by_text = _by_text(answer, options)
     if by_text:
         return by_text
-    if _SEVERAL.fullmatch(answer.strip(_EDGE)):
+    if _SEVERAL.fullmatch(answer.strip(_EDGE)) or re.fullmatch("[A-J]{1,5}", alone):
         return None
     for pattern in (_LETTER, _BRACKETED):
         match = pattern.match(answer)
@@ -196,10 +196,10 @@ def _by_value(answer: str, options: Sequence[str]) -> str | None:
     return letters[0] if letters else ""
 
 
-def _same_value(
-    form: str, answer: str, values: tuple[object, ...], option: str
-) -> bool:
-    if form not in ("opaque", "text") and same_answer(read_structure(answer), read_structure(option)):
+def _same_value(form: str, answer: str, values: tuple[object, ...], option: str) -> bool:
+    if form not in ("opaque", "text") and same_answer(
+        read_structure(answer), read_structure(option)
+    ):
         return True
     # Values with units in words, which the structure leaves as text.
     offered = read_answer(option) if form in ("opaque", "text", "number") else ()
@@ -210,15 +210,19 @@ def _one_number(option: str) -> bool:
     return len(find_numbers(clean(option))) == 1
 
 
+def _listing(letter: str, option: str) -> str:
+    """Return the pattern of an option in a list: ``(A) 21``."""
+    text = re.escape(option.strip("$ "))
+    return rf"[(\[*]{{0,2}}(?i:{letter})[).:\]*]{{1,2}}\s{{0,3}}\$?{text}\$?"
+
+
 def _without_recited(output: str, options: Sequence[str]) -> str:
     """Take out a list of all options: to repeat them chooses none."""
     if len(options) < 2:
         return output
     gap = r"[\s,;.$|*\\-]{0,16}"
-    listed = gap.join(
-        rf"[(\[*]{{0,2}}(?i:{LETTERS[i]})[).:\]*]{{1,2}}\s{{0,3}}\$?{re.escape(option.strip('$ '))}\$?"
-        for i, option in enumerate(options[: len(LETTERS)])
-    )
+    shown = zip(LETTERS, options, strict=False)
+    listed = gap.join([_listing(letter, option) for letter, option in shown])
     return re.sub(listed, " ", output)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import zip_longest
 
@@ -84,14 +84,12 @@ def same_answer(answer: Answer, gold: Answer, question: str = "") -> Same:
     if answer.form == gold.form and _spelt(answer) == _spelt(gold) != "":
         return True
     for one, other, swapped in ((answer, gold, False), (gold, answer, True)):
-        if one.form == "named" and other.form not in ("named", "relation"):
-            value = one.items[0]
-            return same_answer(other, value, question) if swapped else same_answer(value, other, question)
-        if one.form == "bag" and one.items and other.form != "bag":  # {5}, or "x + 1 or 1 + x"
-            return _all(
-                same_answer(other, only, question) if swapped else same_answer(only, other, question)
-                for only in one.items
-            )
+        named = one.form == "named" and other.form not in ("named", "relation")
+        listed = one.form == "bag" and other.form != "bag"  # {5}, or "x + 1 or 1 + x"
+        inner = one.items if named or listed else ()
+        if inner:
+            pairs = [(other, part) if swapped else (part, other) for part in inner]
+            return _all(same_answer(left, right, question) for left, right in pairs)
     if "opaque" in (answer.form, gold.form):
         return None
     if answer.node is not None and gold.node is not None and _has_value(answer, gold):
@@ -239,10 +237,3 @@ _BY_FORM: dict[str, Callable[[Answer, Answer, str], Same]] = {
     "named": _named,
     "relation": _relations,
 }
-
-
-def any_same(results: Sequence[Same]) -> Same:
-    """Return True where any is, else None where any is unsure, else False."""
-    if any(results):
-        return True
-    return None if None in results else False

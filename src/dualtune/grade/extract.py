@@ -41,15 +41,17 @@ _PLACEHOLDER = re.compile(
     r"[\[<$({\"'* ]*[XxYy][\])>$}\"'*%]*(?:[ ]+[A-Za-z'-]+){0,8}[\])>$}\"'* ]*"
 )
 # "Our answer is correct" judges an answer and states none.
-_VERDICT = re.compile(r"(?i)(?:.*\banswer is )?(?:in)?(?:correct|right|wrong|reasonable|valid)\W*\Z")
+_VERDICT = re.compile(
+    r"(?i)(?:.*\banswer is )?(?:in)?(?:correct|right|wrong|reasonable|valid)\W*\Z"
+)
 _BOXED = re.compile(r"\\f?boxed[ ]?\{")
 _FORMULA_SIGN = re.compile(r"[\d\\$]")
 _PLACEHOLDER_BOX = re.compile(
     r"(?i)(?:\\text\{)?[\s<\[]*(?:(?:your|the|final)[ ])*(?:answer|result|solution)[\s>\]]*\}?"
     r"|\.\.\.|\\l?dots|…|_+"
 )
-_ASKED = re.compile(r"(?i)(?:\A|[\s*])the answer is (?P<answer>[^\n]{1,60})\Z")
-_ASKED_FORMULA = re.compile(r"(?i)(?:\A|[\s*])the answer is:? (?P<answer>[^\n]{1,600})\Z")
+MAX_ASKED = 60  # characters of the X in a closing "The answer is X."
+_ASKED = re.compile(r"(?i)(?:\A|(?<=[\s*]))the answer is ")
 _TAG = re.compile(r"(?i)<(/?)(?:think|thinking|thought|reasoning)>")
 _BETWEEN_BOXES = re.compile(
     r"[$\s]*(?:,|(?:,\s*)?(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?)[$\s]*"
@@ -154,12 +156,15 @@ def asked_form(output: str, *, formula: bool = False) -> str | None:
     Returns:
         The ``X`` of a closing ``The answer is X.``, else None.
     """
-    pattern, limit = (_ASKED_FORMULA, MAX_FORMULA) if formula else (_ASKED, MAX_ANSWER)
-    match = pattern.search(output.rstrip()[-limit:])
-    if match is None:
+    limit = MAX_FORMULA if formula else MAX_ANSWER
+    tail = output.rstrip()[-limit:]
+    last = None
+    for last in _ASKED.finditer(tail):  # noqa: B007 the last one counts
+        pass
+    answer = tail[last.end() :] if last else ""
+    if not answer or "\n" in answer or len(answer) > (limit if formula else MAX_ASKED):
         return None
-    answer = match["answer"].strip()
-    return answer.removesuffix(".").strip("* ") or None
+    return answer.strip().removesuffix(".").strip("* ") or None
 
 
 def _statement(text: str, start: int, limit: int, *, formula: bool) -> str:

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from dualtune.grade.tokens import FUNCTIONS, SYNONYMS, Token, Unreadable, tokens_of
+
 MAX_LENGTH = 2000  # characters of a formula
 MAX_DEPTH = 40  # of nested groups; a frame or eight of Python's stack each
 MAX_DIGITS = 1000  # of one numeral
-
-
-class Unreadable(Exception):
-    """The text is no formula of this grammar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +38,14 @@ class Node:
     symbol: str = ""
 
 
-FUNCTIONS = frozenset(
-    """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln exp
-    floor ceil""".split()
-)
-_SYNONYMS = {
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "cosec": "csc",
-    "ceiling": "ceil",
-    "tg": "tan",
-    "ctg": "cot",
-}
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset(
     """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi
     rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi
     Omega ell""".split()
 )
-_IGNORED = frozenset(
-    "left right big Big bigg Bigg bigl bigr Bigl Bigr displaystyle textstyle limits".split()
-)
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 
-_TOKEN = re.compile(
-    r"""(?x)
-    (?P<space>(?:\s|\\[,;:!\s]|~|\\q?quad(?![A-Za-z]))+)
-    | (?P<repeating>\d*\.\d*\\overline\s*\{\d+\})
-    | (?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)
-    | \\operatorname\*?\s*\{(?P<operator>[a-z]+)\}
-    | \\(?:mathrm|text|mathit|mathbf)\s*\{(?P<roman>[A-Za-z])\}
-    | \\(?P<command>[A-Za-z]+|[{}|])
-    | (?P<word>[A-Za-z]+)
-    | (?P<sign>\*\*|[-+*/^_(){}\[\]|!=]|[×÷·⋅√π∞])
-    """
-)
-_UNICODE = {"×": "*", "÷": "/", "·": "*", "⋅": "*"}
 _REPEATING = re.compile(r"(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
 
 
@@ -95,65 +64,7 @@ def read_formula(text: str) -> Node:
     """
     if len(text) > MAX_LENGTH:
         raise Unreadable("too long")
-    return _Reader(_tokens(text)).whole()
-
-
-Token = tuple[str, str]  # kind and text
-
-
-def _tokens(text: str) -> list[Token]:
-    tokens: list[Token] = []
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise Unreadable(text[at : at + 10])
-        kind, found = _lexed(match)
-        at = match.end()
-        if kind == "command" and found in _IGNORED:
-            if text[at : at + 1] == ".":  # \right. closes nothing
-                at += 1
-        elif kind == "word":
-            tokens += _letters(found)
-        else:
-            tokens.append((kind, found))
-    return tokens
-
-
-def _lexed(match: re.Match[str]) -> Token:
-    kind = match.lastgroup or ""
-    found = match[kind]
-    if kind == "operator":
-        return "command", found
-    if kind == "roman":
-        return "letter", found
-    if kind == "sign":
-        found = _UNICODE.get(found, found)
-        if found in "√π∞":
-            return "command", {"√": "sqrt", "π": "pi", "∞": "infty"}[found]
-    elif kind == "command":
-        found = re.sub(r"\A[dtc](?=frac\Z|binom\Z)", "", found)
-        found = {"cdot": "*", "times": "*", "div": "/", "lbrace": "{", "rbrace": "}"}.get(
-            found, found
-        )
-        found = {"lvert": "|", "rvert": "|", "vert": "|", "mid": "|"}.get(found, found)
-        if found in ("*", "/", "|"):
-            kind = "sign"
-    return kind, found
-
-
-def _letters(word: str) -> list[Token]:
-    """Split letters that stand together: a function's name, else a product of variables."""
-    name = _SYNONYMS.get(word, word)
-    if name in FUNCTIONS or name in ("sqrt", "pi", "log"):
-        return [("command", name)]
-    if name in ("oo", "inf", "infinity"):
-        return [("command", "infty")]
-    if word.endswith("pi") and len(word) <= 3:
-        return [*_letters(word[:-2]), ("command", "pi")]
-    if len(word) > 3:
-        raise Unreadable(word)
-    return [("letter", letter) for letter in word]
+    return _Reader(tokens_of(text)).whole()
 
 
 class _Reader:
@@ -352,6 +263,8 @@ class _Reader:
             return Node("div", (self.argument(), self.argument()))
         if name == "binom":
             return Node("binomial", (self.argument(), self.argument()))
+        if name == "typed sqrt":  # takes the whole of 17, where \\sqrt17 takes the 1
+            return Node("root", (Node("number", value=Fraction(2)), self.primary()))
         if name == "sqrt":
             degree = Node("number", value=Fraction(2))
             if self.takes("["):
@@ -362,7 +275,7 @@ class _Reader:
             if self.takes("_"):
                 base = self.argument()
             return self.applied("log", base)
-        name = _SYNONYMS.get(name, name)
+        name = SYNONYMS.get(name, name)
         if name in FUNCTIONS:
             return self.applied(name)
         raise Unreadable(name)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dualtune.grade.choice import bare_options, read_choice
 from dualtune.grade.grades import AnswerKind
 from dualtune.grade.number import read_answer
-from dualtune.grade.structure import Answer, clean, read_structure
+from dualtune.grade.spelling import clean
+from dualtune.grade.structure import Answer, read_structure
 
 
 def answer_key(extracted: str | None, kind: AnswerKind, options: Sequence[str] = ()) -> str:

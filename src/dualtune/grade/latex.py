@@ -12,8 +12,9 @@ import re
 from dualtune.grade.equal import same_answer
 from dualtune.grade.extract import Stated, asked_form, last_clear_answer, visible
 from dualtune.grade.grades import MAX_CHARACTERS, Grade, Status
-from dualtune.grade.number import read_answer
-from dualtune.grade.structure import Answer, clean, read_structure
+from dualtune.grade.number import stands_alone
+from dualtune.grade.spelling import clean
+from dualtune.grade.structure import Answer, read_structure
 from dualtune.grade.symbolic import same_by_sympy
 from dualtune.text.numbers import find_numbers
 
@@ -24,10 +25,12 @@ _FORMULA = re.compile(
     r"|\\\[(?P<brackets>.{1,1000}?)\\\]|\\\((?P<round>.{1,500}?)\\\)",
     re.DOTALL,
 )
-_PARTS = re.compile(r"[+*/^_=\\{}()\[\]-]")
-_PROSE = re.compile(r"\s(?:because|since|which|where|when|so|as|for|if|is|are|by|after)\s.*\Z", re.S)
+_PROSE = re.compile(
+    r"\s(?:because|since|which|where|when|so|as|for|if|is|are|by|after)\s.*\Z", re.S
+)
 _INTRODUCTION = re.compile(
-    r"(?i)\A(?:(?:therefore|thus|so|hence|exactly|equal to|simply|given by|just|also|now|then)[,:]?\s+)+"
+    r"(?i)\A(?:(?:therefore|thus|so|hence|exactly|equal to|simply|given by|just|also|now|then)"
+    r"[,:]?\s+)+"
 )
 _MATH_INSIDE = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
@@ -83,8 +86,9 @@ def compare(answer: str, gold: str, question: str = "") -> Status:
     if not unread:
         # A sentence in place of a formula says nothing that can be compared.
         words = read_structure(answer)
-        prose = words.form == "text" and target.form != "text" and len(words.text.split()) > 3
-        return "unparsed" if prose else "wrong"
+        unlike = words.form == "text" and target.form != "text"
+        prose = len(words.text.split()) > 3 or any(c.isdigit() for c in words.text)
+        return "unparsed" if unlike and prose else "wrong"
     return _by_sympy(cleaned, wanted)
 
 
@@ -114,24 +118,18 @@ def _grade_unmarked(output: str, gold: str, question: str) -> Grade:
     for last in _FORMULA.finditer(tail):  # noqa: B007 the last one counts
         pass
     after = tail[last.end() :] if last else tail
-    numbers = [n for line in after.splitlines() for n in find_numbers(line) if n.form != "word"]
-    if numbers:
-        line = next(line for line in reversed(after.splitlines()) if _digits(line))
-        text = line[numbers[-1].full_start : numbers[-1].full_end]
-        around = line[max(0, numbers[-1].full_start - 1) : numbers[-1].full_start]
-        around += line[numbers[-1].full_end : numbers[-1].full_end + 1]
-        if _PARTS.search(around) or not read_answer(text):
-            return Grade(None, "unparsed", strict=False)
-        return Grade(text, compare(text, gold, question), strict=False)
+    for line in reversed(after.splitlines()):
+        numbers = [n for n in find_numbers(line) if n.form != "word"]
+        if numbers:
+            if not stands_alone(line, numbers[-1]):
+                return Grade(None, "unparsed", strict=False)
+            text = line[numbers[-1].full_start : numbers[-1].full_end]
+            return Grade(text, compare(text, gold, question), strict=False)
     if last is None:
         unread = any(c.isdigit() for c in tail)
         return Grade(None, "unparsed" if unread else "no_answer", strict=False)
     text = next(part for part in last.groups() if part)
     return Grade(text, compare(text, gold, question), strict=False)
-
-
-def _digits(line: str) -> bool:
-    return any(n.form != "word" for n in find_numbers(line))
 
 
 def _is_strict(output: str, stated: Stated) -> bool:

@@ -15,7 +15,8 @@ from dualtune.grade.extract import Stated, asked_form, last_clear_answer, visibl
 from dualtune.grade.grades import MAX_CHARACTERS, Grade
 from dualtune.grade.latex import compare
 from dualtune.grade.number import gold_values, grade_number
-from dualtune.grade.structure import clean, read_structure
+from dualtune.grade.spelling import clean
+from dualtune.grade.structure import read_structure
 
 Shape = Literal["choice", "number", "list", "ordered", "truth", "other"]
 
@@ -28,9 +29,7 @@ _SEPARATORS = re.compile(r"\s*(?:,\s*and\b|,|;|\band\b|\s)\s*")
 _LAST_LIST = re.compile(r"\[[^\[\]\n]{0,300}\]")
 
 
-def grade_mixed(
-    output: str, gold: str, question: str = "", options: tuple[str, ...] = ()
-) -> Grade:
+def grade_mixed(output: str, gold: str, question: str = "", options: tuple[str, ...] = ()) -> Grade:
     """Grade an answer whose kind the gold tells.
 
     Args:

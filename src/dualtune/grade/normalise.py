@@ -57,7 +57,7 @@ def plain_numerals(answer: str) -> str:
     r"""Respell the numerals of a short answer.
 
     Args:
-        answer: ``"1 234 567"``, ``"1.234,56"``, ``"10,\!000"``, ``r"\frac{-1}{2}"``, ``"45^\circ"``.
+        answer: ``1 234 567``, ``1.234,56``, ``10,\!000``, ``\frac{-1}{2}``, ``45^\circ``.
 
     Returns:
         The same answer with bare or comma-separated digits, the minus sign before the fraction,

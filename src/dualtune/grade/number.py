@@ -135,7 +135,7 @@ def _grade_number(line: str, number: Number, wanted: tuple[Fraction, ...], gold:
 
 def _is_strict(output: str, stated: Stated) -> bool:
     asked = asked_form(output) if stated.form == "stated" else None
-    return asked is not None and parse_number(asked) is not None
+    return asked is not None and parse_number(plain_numerals(asked)) is not None
 
 
 def _first_number(text: str) -> Number | None:
@@ -144,11 +144,13 @@ def _first_number(text: str) -> Number | None:
     if not numbers:
         return None
     number = next((n for n in numbers if n.form != "word"), numbers[0])
-    if _CONTINUES.match(text, number.full_end) or _BEFORE_OPERATOR.search(
-        text, max(0, number.full_start - 12), number.full_start
-    ):
-        return None
-    return number
+    return number if stands_alone(text, number) else None
+
+
+def stands_alone(text: str, number: Number) -> bool:
+    """Tell whether a number of a text is no part of a formula, a range, a list or a time."""
+    before = _BEFORE_OPERATOR.search(text, max(0, number.full_start - 12), number.full_start)
+    return before is None and _CONTINUES.match(text, number.full_end) is None
 
 
 def _whole(text: str) -> tuple[Fraction, ...]:

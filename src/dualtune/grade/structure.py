@@ -12,8 +12,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
-from dualtune.grade.formula import Node, Unreadable, read_formula
-from dualtune.grade.normalise import plain_characters, plain_numerals, without_degrees
+from dualtune.grade.formula import Node, read_formula
+from dualtune.grade.normalise import plain_numerals, without_degrees
+from dualtune.grade.spelling import MAX_LENGTH, clean, closes_at_end, split_outside, top_level
+from dualtune.grade.tokens import Unreadable
 from dualtune.grade.values import exact_value, symbols
 from dualtune.text.numbers import find_numbers, parse_number
 
@@ -22,7 +24,6 @@ Form = Literal[
     "named", "relation", "ratio", "opaque",
 ]  # fmt: skip
 
-MAX_LENGTH = 2000  # characters of an answer
 MAX_DEPTH = 12  # of structures in structures
 
 
@@ -52,54 +53,12 @@ class Answer:
 
 
 _TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|textsf|mbox|mathrm|mathbf|mathit|mathsf|rm|hbox)"
-_SYMBOLS = {
-    "≤": r"\le ",
-    "≥": r"\ge ",
-    "≠": r"\ne ",
-    "∞": r"\infty ",
-    "∪": r"\cup ",
-    "±": r"\pm ",
-    "∈": r"\in ",
-    "π": r"\pi ",
-    "²": "^2",
-    "³": "^3",
-    "⁴": "^4",
-    "×": r"\times ",
-    "ℝ": r"\mathbb{R}",
-    "⟨": "(",
-    "⟩": ")",
-}
-_CLEAN = re.compile(
-    r"""(?x)
-    (?P<row>\\\\(?:\[[^\]]*\])?)                   # the end of a matrix row stays
-    | \\[!](?P<none>) | \\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])(?P<bare>\.?)
-    | (?P<space>\\[,;:\s]|~|\\q?quad(?![A-Za-z])|\\(?:displaystyle|textstyle|limits)(?![A-Za-z]))
-    | (?P<dollar>\\?\$|\\[()\[\]])
-    | \\[dtc](?P<frac>frac|binom)(?![A-Za-z])
-    | (?P<angle>\\[lr]angle)(?![A-Za-z])
-    | \\(?P<brace>[lr]brace)(?![A-Za-z])
-    | \\(?P<compare>leqslant|geqslant|leq|geq|neq|lt|gt)(?![A-Za-z])
-    | (?P<reals>\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])|\\Reals(?![A-Za-z]))
-    """
-)
-_COMPARE = {
-    "leqslant": r"\le ",
-    "geqslant": r"\ge ",
-    "leq": r"\le ",
-    "geq": r"\ge ",
-    "neq": r"\ne ",
-    "lt": "<",
-    "gt": ">",
-}
-_BOX = re.compile(r"\\f?boxed\s*\{(.*)\}\Z", re.DOTALL)
 _WHOLE_TEXT = re.compile(rf"{_TEXT_COMMAND}\s*\{{([^{{}}]*)\}}\Z")
 _ANY_TEXT = re.compile(rf"{_TEXT_COMMAND}\s*\{{([^{{}}]*)\}}")
 _CONJUNCTION = re.compile(
     rf"\s*,?\s*(?:{_TEXT_COMMAND}\s*\{{\s*,?\s*(?:and|or)\s*\}}|(?<=[\s\d)}}])(?:and|or)\b)\s*"
 )
-_UNIT_TEXT = re.compile(
-    rf"(?:\s*{_TEXT_COMMAND}\s*\{{[^{{}}]*\}}(?:\s*\^\s*\{{?[23]\}}?)?\.?)+\Z"
-)
+_UNIT_TEXT = re.compile(rf"(?:\s*{_TEXT_COMMAND}\s*\{{[^{{}}]*\}}(?:\s*\^\s*\{{?[23]\}}?)?\.?)+\Z")
 _UNIT_WORDS = re.compile(
     r"\s*(?<![A-Za-z\\])(?:[a-zA-Z]{2,}\.?|m|g|s|L|l)(?:[ /^-]+[A-Za-z.]+){0,4}(?:\s?\^?\s?[23])?\Z"
 )
@@ -107,16 +66,17 @@ _SHORT_UNIT = re.compile(
     r"(?<=[\d)}])\s+(?:sq\.?\s*)?(?:[cmk]m|ft|in|yd|mi|kg|mg|lbs?|oz|ml|mph|kph|hrs?|min|secs?|m|g|s)"
     r"(?:\s?\^?\s?\{?[23]\}?)?\Z"
 )
-_MATRIX = re.compile(r"\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}(.*)\\end\{[a-zB]+\}\Z", re.DOTALL)
+_MATRIX = re.compile(
+    r"\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}(.*)\\end\{[a-zB]+\}\Z", re.DOTALL
+)
 _ARRAY_COLUMNS = re.compile(r"\A\s*\{[lcr| ]*\}")
+_VARIABLE = re.compile(r"\\?[A-Za-z]+|[A-Za-z]_\w")
 _BASE = re.compile(r"(-?[0-9A-Z]+(?:\.[0-9A-Z]+)?)\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d))\Z")
 _TIME = re.compile(r"(?i)(\d{1,2})(?::(\d{2}))?\s*([ap])\.?\s?m\b\.?\Z|(\d{1,2}):(\d{2})\Z")
 _RATIO = re.compile(r"[^:]+(?::[^:]+)+\Z")
 _PERCENT = re.compile(r"\s*(?:\\?%|percent\b|per cent\b|\\text\s*\{\s*percent\s*\})\Z")
 _INFINITY = re.compile(r"([+-]?)\s*(?:\\infty|infinity|inf|oo)\Z")
-_NAME = re.compile(
-    r"(?:\\?[A-Za-z]+|[A-Za-z])(?:_\w|_\{\w+\})?'?(?:\s*\(\s*[A-Za-z]\s*\))?\Z"
-)
+_NAME = re.compile(r"(?:\\?[A-Za-z]+|[A-Za-z])(?:_\w|_\{\w+\})?'?(?:\s*\(\s*[A-Za-z]\s*\))?\Z")
 _MEMBER = re.compile(r"(.{1,20}?)\s*\\in(?![A-Za-z])\s*")
 _RELATION = re.compile(r"\\(?:le|ge|ne)(?![A-Za-z])|<=|>=|!=|[<>=]")
 _SIGNS = {r"\le": "<=", r"\ge": ">=", r"\ne": "!=", "=": "=", "<": "<", ">": ">"}
@@ -124,7 +84,6 @@ _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 _ARTICLE = re.compile(r"\A(?:the|an?|it'?s|it is)\s+(?=\S)")
 _EDGES = " \t\r\n.,;:!?\"'`*()[]"
-_REALS = r"(-\infty,\infty)"
 
 
 @lru_cache(maxsize=8192)
@@ -142,42 +101,6 @@ def read_structure(answer: str) -> Answer:
     if not cleaned or len(cleaned) > MAX_LENGTH:
         return Answer("opaque", cleaned[:MAX_LENGTH])
     return _read(cleaned, 0)
-
-
-def clean(answer: str) -> str:
-    r"""Return an answer in one spelling: no ``$``, ``\left``, ``\dfrac``, spacing or emphasis."""
-    if len(answer) > 4 * MAX_LENGTH:
-        return answer
-    text = plain_characters(answer)
-    if not text.isascii():
-        for symbol, command in _SYMBOLS.items():
-            text = text.replace(symbol, command)
-    text = re.sub(r"(?<=\d)(?:,?\\[,!;:]|\{,\})\s*(?=\d{3}(?!\d))", "", text)
-    if "\\" in text or "$" in text or "~" in text:
-        text = _CLEAN.sub(_cleaned, text)
-    text = " ".join(text.split()).strip("*` ")
-    while text.endswith((".", ",", ";")):
-        text = text[:-1].rstrip("* ")
-    box = _BOX.match(text)
-    return clean(box[1]) if box and _closes_at_end(text, box.start(1) - 1) else text
-
-
-def _cleaned(match: re.Match[str]) -> str:
-    kind = match.lastgroup
-    found = match[kind] if kind else ""
-    if kind == "row":
-        return found
-    if kind == "frac":
-        return "\\" + found
-    if kind == "angle":
-        return "(" if found[1] == "l" else ")"
-    if kind == "brace":
-        return r"\{" if found[0] == "l" else r"\}"
-    if kind == "compare":
-        return _COMPARE[found]
-    if kind == "reals":
-        return _REALS
-    return " " if kind == "space" else ""
 
 
 def _read(text: str, depth: int) -> Answer:
@@ -285,7 +208,7 @@ def _matrix(text: str, depth: int) -> Answer | None:
 
 
 def _union(text: str, depth: int) -> Answer | None:
-    parts = _split(text, re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]}])\s*U\s*(?=[(\[\\])"))
+    parts = split_outside(text, re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]}])\s*U\s*(?=[(\[\\])"))
     if len(parts) < 2:
         return None
     return Answer("union", text, tuple([_read(part, depth + 1) for part in parts]))
@@ -298,7 +221,7 @@ def _several(text: str, depth: int) -> Answer | None:
     joined = _CONJUNCTION.sub(",", text)
     if _THOUSANDS.match(joined):
         return None
-    parts = [part for part in _split(joined, _COMMA) if part.strip()]
+    parts = [part for part in split_outside(joined, _COMMA) if part.strip()]
     if len(parts) < 2:
         return None
     items = tuple([_read(part, depth + 1) for part in parts])
@@ -320,10 +243,10 @@ def _bracketed(text: str, depth: int) -> Answer | None:
     closing = r"\}" if text.endswith(r"\}") else text[-1:]
     if opening not in (r"\{", "(", "[") or closing not in (r"\}", ")", "]"):
         return None
-    if not _closes_at_end(text, len(opening) - 1):
+    if not closes_at_end(text, len(opening) - 1):
         return None
     inner = text[len(opening) : -len(closing)]
-    parts = _split(inner, _COMMA)
+    parts = split_outside(inner, _COMMA)
     if opening == r"\{":
         items = tuple([_read(part, depth + 1) for part in parts if part.strip()])
         if any(item.form == "bag" for item in items):  # {1 \pm \sqrt 5, -2}
@@ -351,12 +274,12 @@ def _relation(text: str, depth: int) -> Answer | None:
     if member is not None and _NAME.match(member[1].strip()):
         inner = _read(text[member.end() :], depth + 1)
         return Answer("named", text, (inner,), detail=_squeezed(member[1]))
-    signs = [_SIGNS.get(sign, sign) for sign in _top_level(text, _RELATION)]
+    signs = [_SIGNS.get(sign, sign) for sign in top_level(text, _RELATION)]
     if not signs:
         return None
-    if "," in text and len(_split(text, _COMMA)) > 1:
+    if "," in text and len(split_outside(text, _COMMA)) > 1:
         return None  # a list of equations
-    sides = [side.strip() for side in _split(text, _RELATION)]
+    sides = [side.strip() for side in split_outside(text, _RELATION)]
     if not all(sides):
         return Answer("opaque", _squeezed(text))
     if set(signs) == {"="}:
@@ -390,9 +313,11 @@ def _inequality(text: str, sides: list[str], signs: list[str], depth: int) -> An
     if signs[0] in (">", ">="):
         sides, signs = sides[::-1], [_FLIPPED[sign] for sign in signs[::-1]]
     items = tuple([_read(side, depth + 1) for side in sides])
-    variables = [i for i, side in enumerate(sides) if re.fullmatch(r"\\?[A-Za-z]+|[A-Za-z]_\w", side)]
+    variables = [i for i, side in enumerate(sides) if _VARIABLE.fullmatch(side)]
     bounds = [item for i, item in enumerate(items) if i not in variables]
-    constant = all(b.form in ("number", "formula", "infinity") and not _variables(b) for b in bounds)
+    constant = all(
+        b.form in ("number", "formula", "infinity") and not _variables(b) for b in bounds
+    )
     if len(variables) == 1 and constant:
         name, at = sides[variables[0]], variables[0]
         interval = _interval(items, signs, at)
@@ -426,8 +351,11 @@ def _formula(text: str) -> Answer | None:
     # A run of letters is a word before it is a product: "no" is not n times o.
     if re.fullmatch(r"[A-Za-z]{2,}(?: [A-Za-z]+)*", text) and not text.isupper():
         return None
+    text = _BRACED_DEGREES.sub(r"^\\circ", text)
+    if not _ANGLE.search(text):
+        text = _ANY_DEGREES.sub("", text)
     try:
-        node = read_formula(_ANY_DEGREES.sub("", text))
+        node = read_formula(text)
     except Unreadable:
         return None
     value = exact_value(node)
@@ -436,6 +364,8 @@ def _formula(text: str) -> Answer | None:
     return Answer("formula", text, node=node)
 
 
+_BRACED_DEGREES = re.compile(r"\^\s*\{\s*\\circ\s*\}|°")
+_ANGLE = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 _ANY_DEGREES = re.compile(r"\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*\Z|°\Z")
 
 
@@ -451,40 +381,3 @@ def _without_unit(text: str, depth: int) -> Answer | None:
         if found.form in ("number", "formula", "ratio", "bag"):
             return found
     return None
-
-
-def _top_level(text: str, pattern: re.Pattern[str]) -> list[str]:
-    return [match[0].strip() for match in _matches(text, pattern)]
-
-
-def _split(text: str, pattern: re.Pattern[str]) -> list[str]:
-    parts, last = [], 0
-    for match in _matches(text, pattern):
-        parts.append(text[last : match.start()])
-        last = match.end()
-    return [*parts, text[last:]]
-
-
-def _matches(text: str, pattern: re.Pattern[str]) -> list[re.Match[str]]:
-    """Return the matches outside of all brackets."""
-    found = list(pattern.finditer(text))
-    if not found or not re.search(r"[(\[{]", text):
-        return found
-    depths, depth = [], 0
-    for c in text:
-        if c in ")]}":
-            depth -= 1
-        depths.append(depth)
-        if c in "([{":
-            depth += 1
-    return [match for match in found if depths[match.start()] == 0]
-
-
-def _closes_at_end(text: str, opening: int) -> bool:
-    """Tell whether the bracket at a place is closed by the last character, and not before."""
-    depth = 0
-    for at in range(opening, len(text)):
-        depth += (text[at] in "([{") - (text[at] in ")]}")
-        if depth == 0:
-            return at == len(text) - 1
-    return False

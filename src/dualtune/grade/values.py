@@ -114,7 +114,10 @@ def _assignments(names: frozenset[str]) -> list[dict[str, Fraction]]:
         return []
     n = len(_VALUES)
     return [
-        {name: _VALUES[(5 * point + i) % n] + Fraction(point * i, 7) for i, name in enumerate(ordered)}
+        {
+            name: _VALUES[(5 * point + i) % n] + Fraction(point * i, 7)
+            for i, name in enumerate(ordered)
+        }
         for point in range(POINTS)
     ]
 
@@ -218,9 +221,10 @@ class _Evaluator:
         """Compute with fractions; None where the result is not known to be one."""
         if not all(isinstance(v, Fraction) for v in operands):
             return None
-        first, *rest = operands
+        exact: list[Fraction] = operands
+        first, *rest = exact
         if name == "add":
-            return sum(operands, Fraction(0))
+            return sum(exact, Fraction(0))
         if name == "neg":
             return -first
         if name == "mul":
@@ -277,7 +281,9 @@ class _Evaluator:
             return context.ln(rest[0]) / context.ln(first)
         if name == "ln":
             return context.ln(first)
-        if self._magnitude(first) > (20 if name in ("exp", "sinh", "cosh", "tanh") else MAX_MAGNITUDE):
+        if self._magnitude(first) > (
+            20 if name in ("exp", "sinh", "cosh", "tanh") else MAX_MAGNITUDE
+        ):
             raise NoValue("too large an argument")
         if name in _MPMATH:
             return getattr(context, _MPMATH[name])(first)
