@@ -8,10 +8,14 @@ import shutil
 import zlib
 from pathlib import Path
 
+from dualtune.errors import BadInput
+
 log = logging.getLogger(__name__)
 
 # Sizes and checksums of a checkpoint's files; written last, so that it stands for all of them.
 SEAL = "seal.json"
+# In a checkpoint of FSDP2: the folders of the parts that the ranks wrote.
+SHARDED_WEIGHTS, SHARDED_OPTIMISER = "sharded_weights", "sharded_optimiser"
 _CHUNK = 1 << 22
 
 
@@ -80,6 +84,26 @@ def fault_of(checkpoint: Path) -> str | None:
         if _stamp(file) != stamp:
             return f"{name} does not hold what was written (checksum)"
     return None
+
+
+def check_layout(checkpoint: Path, *, sharded: bool) -> None:
+    """Refuse a checkpoint of the other layout: of all weights, or of the parts of several ranks.
+
+    Args:
+        checkpoint: What is resumed from.
+        sharded: Whether training goes on under FSDP2.
+
+    Raises:
+        BadInput: If it was written the other way.
+    """
+    was_sharded = (checkpoint / SHARDED_WEIGHTS).is_dir()
+    if was_sharded != sharded:
+        before, other = ("fsdp", "auto") if was_sharded else ("auto (or ddp)", "fsdp")
+        raise BadInput(
+            f"{checkpoint} was written under train.parallel: {before}, and cannot be resumed from "
+            f"under {other}. Set train.parallel as it was, or remove {checkpoint.parent} to start "
+            "again."
+        )
 
 
 def _by_step(folder: Path) -> list[Path]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dualtune.errors import BadInput, DualtuneError, nearest
 from dualtune.lm import adapters
-from dualtune.lm.checkpoints import newest_checkpoint
+from dualtune.lm.checkpoints import check_layout, newest_checkpoint
+from dualtune.lm.distributed import Ranks, deal
 from dualtune.lm.encode import Encoder
+from dualtune.lm.gauge import gauge_of
 from dualtune.lm.hardware import choose_precision, find_device
+from dualtune.lm.launch import Launch, find_place
 from dualtune.lm.mixing import with_mix
 from dualtune.lm.models import Dtype, load_model, load_tokenizer, resolve_model
 from dualtune.lm.preflight import check_labels, verify_on_model
+from dualtune.lm.save import save_tuned
 from dualtune.lm.steps import Layout, Preparer, Step, Steps
 from dualtune.lm.support import choose_attention, why_not_packable
-from dualtune.recipe import Adapter, Recipe, Train, held_out_tasks
+from dualtune.lm.trainlog import TrainLog
+from dualtune.recipe import Recipe, Train, held_out_tasks
 from dualtune.records import Problem
 
 log = logging.getLogger(__name__)
@@ -50,11 +54,15 @@ def tune(
     train: Sequence[Problem],
     validation: Sequence[Problem] = (),
     fingerprint: str = "",
+    launch: Launch | None = None,
 ) -> Path:
     """Tune the recipe's model on Problems.
 
     Writes ``train.jsonl``, ``train.json``, ``checkpoints/`` and ``model/`` under ``run``. A run
     that was stopped goes on from its newest whole checkpoint if ``fingerprint`` is the same.
+
+    Where torchrun or ``accelerate launch`` started several processes, all of them call this and
+    train one model together.
 
     Args:
         recipe: The recipe.
@@ -62,67 +70,108 @@ def tune(
         train: Problems to train on; their instances are derived here, epoch by epoch.
         validation: Held-out Problems.
         fingerprint: Says what the checkpoints belong to; others are removed.
+        launch: Of this process, where it has met the others already.
 
     Returns:
         The folder of the tuned model.
 
     Raises:
-        BadInput: If the model cannot be loaded or packed, nothing is left to train on, or
-            patience is asked for without held-out Problems.
+        BadInput: If the model cannot be loaded or packed, nothing is left to train on, patience
+            is asked for without held-out Problems, or the processes that were started do not
+            suit the recipe or the machine.
         Stopped: If a signal stopped training; the same command goes on.
         DualtuneError: If the loss is not finite or a checkpoint cannot be written.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise BadInput(
-            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but training runs in one process. Start "
-            "it without torchrun or accelerate launch."
-        )
-    _check_settings(recipe.train, validation)
+    place = find_place() if launch is None else None
+    if place is not None:
+        with Launch(place) as met:
+            return tune(
+                recipe, run, train=train, validation=validation, fingerprint=fingerprint, launch=met
+            )
+    settings = recipe.train
+    _check_settings(settings, validation)
+    device = find_device(settings.device)
+    job = _Job(recipe, run, train, validation, fingerprint, device)
+    if launch is None:
+        if settings.parallel == "fsdp":
+            raise BadInput(
+                "train.parallel is fsdp, but this process runs alone. Start it with torchrun "
+                "--nproc-per-node N (or accelerate launch), or set train.parallel: auto."
+            )
+        return _tune(job, Ranks())
+    with launch.together(device, parallel=settings.parallel) as ranks:
+        return _tune(job, ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What ``tune`` was asked for, and the device that was found for it."""
+
+    recipe: Recipe
+    run: Path
+    train: Sequence[Problem]
+    validation: Sequence[Problem]
+    fingerprint: str
+    device: str
+
+
+def _tune(job: _Job, ranks: Ranks) -> Path:
     import torch
     from transformers import PrinterCallback, set_seed
 
-    from dualtune.lm.trainer import DualTrainer, Evidence, Spikes, StopOnSignal
-    from dualtune.lm.trainlog import TrainLog
+    from dualtune.lm.best import check_best
+    from dualtune.lm.callbacks import Evidence, StopOnSignal
+    from dualtune.lm.probe import choose_probe
+    from dualtune.lm.spikes import Spikes
+    from dualtune.lm.trainer import DualTrainer
 
-    settings = recipe.train
-    device = find_device(settings.device)
+    recipe, settings, device = job.recipe, job.recipe.train, job.device
     folder = resolve_model(recipe.model)
-    preparer = with_mix(steps_preparer(recipe, folder, device), train)
+    preparer = with_mix(steps_preparer(recipe, folder, device), job.train)
     preflight = check_labels(
-        preparer, train, epochs=settings.epochs, max_dropped=settings.max_dropped
+        preparer, job.train, epochs=settings.epochs, max_dropped=settings.max_dropped
     )
+    probe = choose_probe(preparer, job.validation, settings) if settings.probe_rows else None
+    precision = choose_precision(settings.precision, device)
+    gauge = gauge_of(model_config(folder), settings, preflight, device=device, precision=precision)
+    gauge = replace(gauge, peak=sum(ranks.gather(gauge.peak)))
     set_seed(recipe.seed)
     attention = _attention(recipe, folder, device)
     model = _load(recipe, folder, attention, device)
+    if ranks.sharded:
+        model = _sharded(model, settings, ranks, device=device, precision=precision)
     if settings.trie:
-        verify_on_model(model, preparer, train, epoch=preflight.busiest)
-    steps = Steps(train, preparer, per_step=settings.problems_per_step, epochs=settings.epochs)
-    held = _validation_steps(
-        replace(preparer, tasks=held_out_tasks(recipe.tasks, settings.epochs)),
-        validation,
-        settings.problems_per_step,
-    )
-    checkpoints = run / "checkpoints"
-    resume = newest_checkpoint(checkpoints, fingerprint=fingerprint)
+        verify_on_model(model, preparer, job.train, epoch=preflight.busiest)
+    steps = Steps(job.train, preparer, per_step=settings.problems_per_step, epochs=settings.epochs)
+    checkpoints = job.run / "checkpoints"
+    resume = ranks.on_first(lambda: newest_checkpoint(checkpoints, fingerprint=job.fingerprint))
     done = int(resume.name.partition("-")[2]) if resume else 0
     if resume:
+        check_layout(resume, sharded=ranks.sharded)
         log.info("resuming from %s of %d steps", resume.name, len(steps))
-    train_log = TrainLog(run / "train.jsonl", resumed_step=done)
-    precision = choose_precision(settings.precision, device)
+    train_log = _open_log(
+        job.run / "train.jsonl", ranks, resumed_step=done, gauge=gauge, goal=settings.stop_on
+    )
+    keeps_best = settings.keep == "best"
+    if keeps_best:
+        check_best(checkpoints, train_log.best_step())
     arguments = _arguments(
         recipe, checkpoints, steps=len(steps), precision=precision, device=device
     )
     trainer = DualTrainer(
         steps=steps,
-        validation=held,
+        validation=_held_out(preparer, job, ranks),
         train_log=train_log,
         keep_checkpoints=settings.keep_checkpoints,
+        keeps_best=keeps_best,
+        probe=probe,
+        ranks=ranks,
         model=model,
         processing_class=preparer.encoder.tokenizer,
         args=arguments,
     )
     evidence = Evidence(trainer, logging_steps=settings.logging_steps, patience=settings.patience)
-    stop = StopOnSignal()
+    stop = StopOnSignal(trainer)
     trainer.remove_callback(PrinterCallback)  # prints to stdout what train.jsonl holds
     for callback in (evidence, stop):
         trainer.add_callback(callback)
@@ -138,28 +187,56 @@ def tune(
             f"stopped at step {trainer.state.global_step} of {len(steps)}; the checkpoint is "
             f"saved in {checkpoints}. Give the same command again to go on."
         )
-    alone, out = run / adapters.FOLDER, run / "model"
-    _save_adapter(model, settings.adapter, alone)
-    if settings.adapter.kind != "none" and settings.adapter.merge:
-        model = _merged(model, recipe, folder, alone)
-    _save_model(model, preparer.encoder, out)
+    kept = trainer.restore_best() if keeps_best else trainer.state.global_step
     summary = train_log.summary()
     stopped = evidence.ran_out_of_patience  # which is at the end of an epoch
     epochs = summary["steps"] // steps.per_epoch if stopped else settings.epochs
     summary |= {
         "epochs": epochs,
-        "problems": len(train),
+        "problems": len(job.train),
         "precision": precision,
         "adapter": settings.adapter.kind,
         "stopped_early": stopped,
+        "kept": train_log.told_of(kept, steps.per_epoch) | {"keep": settings.keep},
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "processes": ranks.size,
+        "parallel": ("fsdp" if ranks.sharded else "ddp") if ranks.size > 1 else None,
         "trie": settings.trie,
         "attention": attention,
         "preflight": preflight.summary(),
         "lengths": preflight.lengths,
     }
-    (run / "train.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return out
+    weights = trainer.gathered_weights()
+
+    def save() -> Path:
+        out = save_tuned(
+            model,
+            job.run,
+            settings=settings.adapter,
+            encoder=preparer.encoder,
+            base=folder,
+            weights=weights,
+        )
+        told = json.dumps(summary, indent=2) + "\n"
+        (job.run / "train.json").write_text(told, encoding="utf-8")
+        return out
+
+    return ranks.on_first(save)
+
+
+def _open_log(path: Path, ranks: Ranks, **settings: Any) -> TrainLog:
+    """Open the log on all ranks: what it says decides when to stop; rank 0 alone writes it."""
+    opened: list[TrainLog] = []
+    # One after the other: rank 0 drops the lines of steps that are taken again.
+    ranks.on_first(lambda: opened.append(TrainLog(path, **settings)))
+    return opened[0] if opened else TrainLog(path, **settings, writes=False)
+
+
+def _sharded(model: Any, settings: Train, ranks: Ranks, *, device: str, precision: str) -> Any:
+    from dualtune.lm.shards import check_shardable, shard
+
+    check_shardable(adapter=settings.adapter.kind, precision=precision)
+    return shard(model, size=ranks.size, device=device, precision=precision)
 
 
 def _check_settings(settings: Train, validation: Sequence[Problem]) -> None:
@@ -168,10 +245,15 @@ def _check_settings(settings: Train, validation: Sequence[Problem]) -> None:
         get_available_reporting_integrations,
     )
 
-    if settings.patience and not validation:
+    asked = {
+        "train.patience": settings.patience,
+        "train.probe_rows": settings.probe_rows,
+        "train.keep: best": settings.keep == "best",
+    }
+    for key in (key for key, wanted in asked.items() if wanted and not validation):
         raise BadInput(
-            "train.patience waits for a lower held-out loss, but no Problem is held out. Raise "
-            "data.validation, or leave train.patience out."
+            f"{key} asks for held-out Problems, but none is held out. Raise data.validation, or "
+            f"leave {key} out."
         )
     available: list[str] = get_available_reporting_integrations()  # type: ignore[no-untyped-call]
     for name in settings.trackers:
@@ -306,59 +388,10 @@ def steps_preparer(recipe: Recipe, folder: Path | str, device: str) -> Preparer:
     )
 
 
-def _validation_steps(preparer: Preparer, problems: Sequence[Problem], per_step: int) -> list[Step]:
-    chunks = [problems[i : i + per_step] for i in range(0, len(problems), per_step)]
-    return [preparer.step(chunk, 0) for chunk in chunks]
-
-
-def _save_adapter(model: Any, settings: Adapter, out: Path) -> None:
-    """Write the adapter alone; where there is none, remove one of earlier settings."""
-    if settings.kind == "none":
-        shutil.rmtree(out, ignore_errors=True)
-        return
-    with _replaced(out) as work:
-        model.save_pretrained(work)
-
-
-def _merged(model: Any, recipe: Recipe, folder: Path | str, adapter: Path) -> Any:
-    if recipe.train.adapter.kind != "qlora":
-        return adapters.merged(model)
-    base = load_model(folder, attention="sdpa", dtype="bfloat16")
-    return adapters.merged_into(base, adapter)
-
-
-def _save_model(model: Any, encoder: Encoder, out: Path) -> None:
-    # Packing's kernel is ours: others load the model with their own default.
-    model.config._attn_implementation = "sdpa"
-    _let_stop(model, encoder.stop_id)
-    with _replaced(out) as work:
-        model.save_pretrained(work)
-        encoder.tokenizer.save_pretrained(work)
-
-
-@contextmanager
-def _replaced(out: Path) -> Iterator[Path]:
-    """Open a folder to write to, which takes the place of ``out`` once the block is done."""
-    from safetensors import SafetensorError
-
-    work = out.with_name(out.name + ".partial")
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        yield work
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(work, ignore_errors=True)
-        raise DualtuneError(
-            f"cannot write {out}: {error}. Free some disk space and give the same "
-            "command again; it goes on from the last checkpoint."
-        ) from error
-    shutil.rmtree(out, ignore_errors=True)
-    work.rename(out)
-
-
-def _let_stop(model: Any, stop_id: int) -> None:
-    """Let generation stop at the token that the model was trained to end with."""
-    config = model.generation_config
-    known = config.eos_token_id
-    ids = [] if known is None else [known] if isinstance(known, int) else list(known)
-    if stop_id not in ids:
-        config.eos_token_id = [*ids, stop_id]
+def _held_out(preparer: Preparer, job: _Job, ranks: Ranks) -> list[Step]:
+    """Pack this rank's share of the held-out Problems, as steps are packed."""
+    settings = job.recipe.train
+    held = replace(preparer, tasks=held_out_tasks(job.recipe.tasks, settings.epochs))
+    size = settings.problems_per_step
+    chunks = [job.validation[i : i + size] for i in range(0, len(job.validation), size)]
+    return [held.step(deal(chunk, ranks.size)[ranks.rank], 0) for chunk in chunks]

@@ -8,12 +8,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from dualtune.lm.steps import Step
+from dualtune.lm.facts import Facts
+from dualtune.lm.gauge import Gauge
 from dualtune.records import TASK_NAMES
+
+Goal = Literal["loss", "accuracy"]
 
 
 @dataclass(slots=True)
@@ -54,22 +57,40 @@ class TrainLog:
     writes the lines that a straight one does.
     """
 
-    def __init__(self, path: Path, *, resumed_step: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        resumed_step: int = 0,
+        writes: bool = True,
+        gauge: Gauge | None = None,
+        goal: Goal = "loss",
+    ) -> None:
         """Open the log.
 
         Args:
             path: train.jsonl. Lines of steps after ``resumed_step`` are dropped: they will be
                 taken again.
             resumed_step: The last optimiser step that counts; 0 starts a new log.
+            writes: Whether the file is written; of several ranks, the first one does.
+            gauge: For the share of the peak and the time left; None leaves them out.
+            goal: What makes an epoch better than another: a lower held-out ``loss`` of solve (of
+                all tasks, where no solve instance is held out), or a higher ``accuracy`` of the
+                probe.
         """
         self.path = path
+        self.writes = writes
+        self.gauge = gauge
+        self.goal = goal
         self.lines: list[dict[str, Any]] = _kept_lines(path, resumed_step) if resumed_step else []
-        text = "".join(json.dumps(line) + "\n" for line in self.lines)
-        path.write_text(text, encoding="utf-8")
+        if writes:
+            text = "".join(json.dumps(line) + "\n" for line in self.lines)
+            path.write_text(text, encoding="utf-8")
         last: dict[str, Any] = next((x for x in reversed(self.lines) if "loss" in x), {})
         self.seconds_before = float(last.get("seconds", 0.0))
         self.tokens_total = int(last.get("tokens_total", 0))
         self.tokens_distinct = int(last.get("tokens_distinct", 0))
+        self.flops = float(last.get("flops", 0.0))
         self.instances: Counter[str] = Counter()
         self.label_tokens = 0
         self.dropped: Counter[str] = Counter(last.get("dropped", {}))
@@ -86,7 +107,7 @@ class TrainLog:
         """Seconds spent training, validation left out, over all sessions of the run."""
         return self.seconds_before + time.monotonic() - self.started - self.paused
 
-    def add(self, step: Step, *, weighted: float, loss: np.ndarray, tokens: np.ndarray) -> None:
+    def add(self, step: Facts, *, weighted: float, loss: np.ndarray, tokens: np.ndarray) -> None:
         """Count one optimiser step."""
         window = self.window
         window.weighted += weighted
@@ -99,6 +120,15 @@ class TrainLog:
         self.tokens_total += step.tokens_total
         self.tokens_distinct += step.tokens_distinct
         self.dropped.update(step.dropped)
+        if self.gauge is not None:
+            self.flops += self.gauge.flops_of(step)
+
+    @property
+    def peak_share(self) -> float | None:
+        """Useful FLOPs a second of the run so far, as a share of the measured peak."""
+        if self.gauge is None:
+            return None
+        return self.flops / max(self.seconds, 1e-9) / self.gauge.peak
 
     def flush(
         self, *, step: int, epoch: float, learning_rate: float, grad_norm: float
@@ -123,34 +153,91 @@ class TrainLog:
                 "seconds": round(seconds, 3),
                 "instances_per_second": sum(self.instances.values()) / max(seconds, 1e-9),
                 "tokens_per_second": self.tokens_distinct / max(seconds, 1e-9),
+                **self._gauged(epoch, seconds),
             }
         )
         self.window = Window()
         return self.lines[-1]
 
-    def validation(self, *, step: int, epoch: float, window: Window, seconds: float) -> None:
-        """Write a validation line; its time does not count as training."""
+    def _gauged(self, epoch: float, seconds: float) -> dict[str, float]:
+        if self.gauge is None:
+            return {}
+        done = self.gauge.share_done(epoch)
+        return {
+            "flops": self.flops,
+            "peak_share": self.flops / max(seconds, 1e-9) / self.gauge.peak,
+            "seconds_left": round(seconds * (1 - done) / done, 1),
+        }
+
+    def validation(
+        self,
+        *,
+        step: int,
+        epoch: float,
+        window: Window,
+        seconds: float,
+        probe: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a validation line; its time does not count as training.
+
+        Args:
+            step: After which it was.
+            epoch: The same in epochs.
+            window: Losses of the held-out Problems.
+            seconds: What it took.
+            probe: What the probe found, where there is one.
+        """
         self.paused += seconds
-        if any("validation" in x and x["step"] == step for x in self.lines):
+        if self.has_validation(step):
             return  # the line of the step that this run resumed at
-        self._write({"step": step, "epoch": round(epoch, 6), "validation": window.by_task()})
+        line = {"step": step, "epoch": round(epoch, 6), "validation": window.by_task()}
+        self._write(line if probe is None else {**line, "probe": probe})
 
     def has_validation(self, step: int) -> bool:
         """Say whether the validation of a step stands in the log."""
         return any("validation" in x and x["step"] == step for x in self.lines)
 
     def epochs_without_gain(self) -> int:
-        """Return how many validations ago the held-out solve loss was lowest.
+        """Return how many validations ago the best one was; the untuned model's counts as one."""
+        held = [self._merit(line) for line in self.lines if "validation" in line]
+        return len(held) - 1 - held.index(max(held)) if held else 0
 
-        Where no solve instance is held out, the loss over all held-out label tokens counts.
+    def best_step(self, until: int | None = None) -> int | None:
+        """Return the last step of the best epoch, of equals the first; None before the first.
+
+        Args:
+            until: Epochs that ended after this step do not count; None counts all.
         """
-        held = [_held_out_loss(x["validation"]) for x in self.lines if "validation" in x]
-        return len(held) - 1 - held.index(min(held)) if held else 0
+        ended = [
+            line
+            for line in self.lines
+            if "validation" in line and line["step"] and (until is None or line["step"] <= until)
+        ]
+        return int(max(ended, key=self._merit)["step"]) if ended else None
+
+    def told_of(self, step: int, per_epoch: int) -> dict[str, Any]:
+        """Return the epoch and the merit of a step, for what is said of the kept weights.
+
+        Args:
+            step: After which the weights were.
+            per_epoch: Optimiser steps of an epoch.
+        """
+        told: dict[str, Any] = {"step": step, "epoch": step / per_epoch}
+        line = next((x for x in self.lines if "validation" in x and x["step"] == step), None)
+        if line is not None:
+            told[self.goal] = abs(self._merit(line))
+        return told
+
+    def _merit(self, line: dict[str, Any]) -> float:
+        if self.goal == "accuracy":
+            return float(line["probe"]["accuracy"])
+        return -_held_out_loss(line["validation"])
 
     def summary(self) -> dict[str, Any]:
         """Return what train.json says of the run so far."""
         trained = [x for x in self.lines if "loss" in x]
         validated = [x["validation"] for x in self.lines if "validation" in x]
+        probed = [x["probe"] for x in self.lines if "probe" in x]
         # Up to the last step: writing the final checkpoint is not training.
         seconds = max(float(trained[-1]["seconds"]) if trained else 0.0, 1e-9)
         return {
@@ -167,11 +254,25 @@ class TrainLog:
                 "first": _losses(validated, first=True),
                 "final": _losses(validated, first=False),
             },
+            "probe": {"first": probed[0], "final": probed[-1]} if probed else None,
             "dropped": dict(self.dropped),
+            **self._speed(seconds),
+        }
+
+    def _speed(self, seconds: float) -> dict[str, Any]:
+        if self.gauge is None:
+            return {}
+        peak = self.gauge.peak
+        return {
+            "flops": self.flops,
+            "peak_flops_per_second": peak,
+            "peak_share": self.flops / seconds / peak,
         }
 
     def _write(self, line: dict[str, Any]) -> None:
         self.lines.append(line)
+        if not self.writes:
+            return
         with self.path.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
 

@@ -110,6 +110,11 @@ class Train(Section):
     logging_steps: int = Field(5, ge=1, description="steps between two lines of train.jsonl")
     save_steps: int = Field(50, ge=1, description="steps between two checkpoints")
     keep_checkpoints: int = Field(2, ge=1, description="checkpoints kept, newest first")
+    parallel: Literal["auto", "ddp", "fsdp"] = Field(
+        "auto",
+        description="how several processes (torchrun, accelerate launch) share the work; auto: "
+        "ddp; fsdp: weights and optimiser state divided among them as well (FSDP2)",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
 
     @model_validator(mode="after")

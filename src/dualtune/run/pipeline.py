@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dualtune
 from dualtune.errors import BadInput, DualtuneError, nearest
@@ -22,6 +22,9 @@ from dualtune.manifest import Manifest, environment, file_entry, fingerprint, un
 from dualtune.recipe import Recipe, Source, dump_recipe
 from dualtune.run import keys
 from dualtune.sources.benchmarks import load_benchmark
+
+if TYPE_CHECKING:
+    from dualtune.lm.launch import Launch
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +50,15 @@ class Pipeline:
     run: Path
     manifest: Manifest
     fresh: list[str] = field(default_factory=list)
+    launch: Launch | None = None
 
     @classmethod
-    def open(cls, recipe: Recipe) -> Pipeline:
+    def open(cls, recipe: Recipe, *, launch: Launch | None = None) -> Pipeline:
         """Make the run folder and write down recipe, versions and data.
+
+        Args:
+            recipe: The recipe.
+            launch: Of this process, where it is the first of several; the others ``follow``.
 
         Raises:
             BadInput: If an input is missing or the folder cannot be written.
@@ -76,7 +84,7 @@ class Pipeline:
             }
         )
         manifest.save()
-        return cls(recipe, run, manifest)
+        return cls(recipe, run, manifest, launch=launch)
 
     def build(self) -> None:
         """Build Problems and Instances."""
@@ -257,16 +265,10 @@ class Pipeline:
         )
 
     def _train(self) -> None:
-        from dualtune.build.engine import read_problems
-        from dualtune.lm.train import tune
-
-        tune(
-            self.recipe,
-            self.run,
-            train=read_problems(self.run, "train"),
-            validation=read_problems(self.run, "validation"),
-            fingerprint=keys.train_key(self.recipe, self.manifest),
-        )
+        key = keys.train_key(self.recipe, self.manifest)
+        if self.launch is not None:
+            self.launch.call(key)
+        _tune(self.recipe, key, self.launch)
 
     def _evaluate(self, model: str) -> None:
         from dualtune.evaluate.harness import evaluate_model
@@ -283,8 +285,40 @@ class Pipeline:
         )
 
 
+def follow(recipe: Recipe, launch: Launch) -> None:
+    """Train with the first rank of a launch when it calls; it does everything else by itself.
+
+    Args:
+        recipe: The recipe, the same as the first rank's.
+        launch: Of this process, which is not the first.
+
+    Raises:
+        DualtuneError: If another rank fails, or training does.
+    """
+    called = launch.wait()
+    if called is not None:
+        _tune(recipe, called, launch)
+
+
+def _tune(recipe: Recipe, key: str, launch: Launch | None) -> None:
+    from dualtune.build.engine import read_problems
+    from dualtune.lm.train import tune
+
+    run = Path(recipe.run).expanduser()
+    tune(
+        recipe,
+        run,
+        train=read_problems(run, "train"),
+        validation=read_problems(run, "validation"),
+        fingerprint=key,
+        launch=launch,
+    )
+
+
 def run_recipe(recipe: Recipe) -> Path:
     """Run all stages of a recipe: build, evaluate, train, evaluate, report.
+
+    Where torchrun or ``accelerate launch`` started several processes, all of them call this.
 
     Args:
         recipe: The recipe.
@@ -296,7 +330,16 @@ def run_recipe(recipe: Recipe) -> Path:
         BadInput: If the recipe or its data cannot be used.
         DualtuneError: If a stage fails; the same call goes on where it stopped.
     """
-    return Pipeline.open(recipe).everything()
+    from dualtune.lm.launch import Launch, find_place
+
+    place = find_place()
+    if place is None:
+        return Pipeline.open(recipe).everything()
+    with Launch(place) as launch:
+        if launch.is_first:
+            return Pipeline.open(recipe, launch=launch).everything()
+        follow(recipe, launch)
+    return Path(recipe.run).expanduser() / "report.html"
 
 
 def _input_files(source: Source) -> list[Path]:

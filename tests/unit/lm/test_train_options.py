@@ -15,8 +15,8 @@ from dualtune.errors import BadInput, DualtuneError
 from dualtune.lm import train as training
 from dualtune.lm import trainer
 from dualtune.lm.checkpoints import newest_checkpoint
+from dualtune.lm.spikes import RECENT, SPIKE, SPIKE_AFTER, SPIKE_FLOOR, Spikes
 from dualtune.lm.train import tune
-from dualtune.lm.trainer import RECENT, SPIKE, SPIKE_AFTER, SPIKE_FLOOR, Spikes
 from dualtune.lm.trainlog import TrainLog, Window
 from tests.unit.lm.test_train import PROBLEMS, recipe_for, tuned, weights
 
@@ -95,7 +95,7 @@ def test_patience_that_ran_out_is_kept_through_a_kill(tiny_folder: Path, tmp_pat
     run.mkdir()
     recipe = recipe_for(tiny_folder, run, **settings)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_save_model", killed)
+        patch.setattr(training, "save_tuned", killed)
         with pytest.raises(KeyboardInterrupt):
             tune(recipe, run, train=PROBLEMS[:12], validation=PROBLEMS[12:])
     tune(recipe, run, train=PROBLEMS[:12], validation=PROBLEMS[12:])
