@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,9 @@ def check_backend(settings: Eval) -> None:
     Raises:
         BadInput: If what it needs is not installed.
     """
-    if find_spec("lm_eval") is None:
+    if importlib.util.find_spec("lm_eval") is None:
         raise BadInput("evaluation needs lm-evaluation-harness: pip install 'dualtune[eval]'")
-    if settings.backend == "vllm" and find_spec("vllm") is None:
+    if settings.backend == "vllm" and importlib.util.find_spec("vllm") is None:
         raise BadInput(
             "eval.backend vllm: vLLM is not installed. With an NVIDIA GPU: pip install "
             "'dualtune[vllm]'; on a CPU it needs an environment of its own, see "

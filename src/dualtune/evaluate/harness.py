@@ -8,7 +8,7 @@ that are run, and hybrid decoding.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,19 +73,18 @@ def evaluate_model(
         for b in settings.benchmarks
     }
     setup = set_up(folder, settings=settings, model=model, seed=seed)
-    work = _Work(setup, run / "eval" / name, name, settings, model, seed)
-    keys = {
-        b: result_key(
-            b,
-            {kind: setup.key(kind) for kind in decodings(settings)},
-            settings=settings,
-            model=model,
-        )
-        for b in settings.benchmarks
-    }
+    made_by = {kind: setup.key(kind) for kind in decodings(settings)}
+    keys = {b: result_key(b, made_by, settings=settings, model=model) for b in settings.benchmarks}
     file = run / "eval.json"
     # Before anything is generated: what a kill leaves behind must not pass for this model's.
     drop_results(file, name, keep=keys)
+    folder_of_rows = run / "eval" / name
+    stores = {
+        (benchmark, kind): Generations(folder_of_rows / f"{benchmark}.{kind}.jsonl", key)
+        for benchmark in settings.benchmarks
+        for kind, key in made_by.items()
+    }
+    work = _Work(setup, stores, folder_of_rows, name, settings, model, seed)
     results: dict[str, dict[str, Any]] = {}
     right = {}
     try:
@@ -133,6 +132,7 @@ class _Work:
     """One model's evaluation."""
 
     setup: Setup
+    stores: Mapping[tuple[str, Decoding], Generations]
     folder: Path
     name: str
     settings: Eval
@@ -162,7 +162,7 @@ class _Work:
         requests = self._requests(benchmark, kind)
         if only is not None:
             requests = [request for request in requests if request.row.id in only]
-        store = Generations(self.folder / f"{benchmark}.{kind}.jsonl", self.setup.key(kind))
+        store = self.stores[benchmark, kind]
         if not requests:
             return [], 0.0
         sampled = self.settings.temperature > 0

@@ -17,7 +17,7 @@ from dualtune.evaluate.statistics import (
     wilson_interval,
 )
 from dualtune.evaluate.store import Row, write_atomically
-from dualtune.grade import STATUSES, AnswerKind
+from dualtune.grade import STATUSES, AnswerKind, answer_key
 from dualtune.recipe import Eval
 from dualtune.sources.benchmarks import excluded, find_benchmark, load_benchmark
 
@@ -189,8 +189,6 @@ def _tries(samples: int) -> list[int]:
 
 
 def _vote_is_right(row: Row, samples: int) -> bool:
-    from dualtune.grade import answer_key
-
     kind, options = cast(AnswerKind, row["kind"]), tuple(row["options"])
     keys = [
         None if extracted is None else answer_key(extracted, kind, options)
