@@ -125,6 +125,8 @@ class Pipeline:
             BadInput: If a benchmark is unknown or its file is missing, a limit names no chosen
                 benchmark, or an extra is not installed.
         """
+        from dualtune.evaluate.harness import check_settings
+
         settings = self.recipe.eval
         for name in settings.limits:
             if name not in settings.benchmarks:
@@ -133,25 +135,39 @@ class Pipeline:
                     f"{nearest(name, settings.benchmarks)}"
                 )
         for name in settings.benchmarks:
-            load_benchmark(name, data_dir=settings.data_dir, limit=1)
-        needed = {"jinja2": "report", "plotly": "report"}
+            load_benchmark(name, data_dir=settings.data_dir, limit=1, files=settings.files)
         if settings.benchmarks:
-            needed["lm_eval"] = "eval"
+            check_settings(settings)
+        needed = {"jinja2": "report", "plotly": "report"}
         for module, extra in needed.items():
             if importlib.util.find_spec(module) is None:
                 raise BadInput(f"{module} is not installed. Run: pip install 'dualtune[{extra}]'")
 
-    def evaluate(self, *, model: str = "tuned") -> None:
-        """Evaluate ``base`` or ``tuned``; nothing to do without benchmarks."""
+    def evaluate(self, *, model: str = "tuned", folder: Path | str | None = None) -> None:
+        """Evaluate a model; nothing to do without benchmarks.
+
+        Args:
+            model: ``base``, ``tuned``, or the name of a model from elsewhere.
+            folder: Where that model is: its folder, its hub id, or its name on a server.
+
+        Raises:
+            BadInput: If there is no such model, or what is needed to evaluate it.
+        """
         settings = self.recipe.eval
+        if settings.benchmarks and folder is None and settings.backend == "openai":
+            raise BadInput(
+                "eval.backend openai evaluates what a server serves, not this run's models: "
+                "dualtune eval RECIPE [--models NAME ...], with their names on the server."
+            )
         if not settings.benchmarks:
             log.info("eval_%s: the recipe names no benchmarks", model)
             return
         if model == "tuned":
             self._check_tuned()
-        key = keys.eval_key(self.recipe, self.manifest, model=model)
+        key = keys.eval_key(self.recipe, self.manifest, model=model, folder=folder)
         rows = [f"eval/{model}/{b}.{settings.mode}.jsonl" for b in settings.benchmarks]
-        self._stage(f"eval_{model}", key, (*rows, "eval.json"), lambda: self._evaluate(model))
+        made = (*rows, "eval.json")
+        self._stage(f"eval_{model}", key, made, lambda: self._evaluate(model, folder))
         if model == "tuned" and "eval_tuned" in self.fresh:
             self._describe()  # its card tells the accuracy
 
@@ -160,7 +176,8 @@ class Pipeline:
         from dualtune.report.page import write_report
 
         page = self.run / "report.html"
-        inputs = [self.manifest.stage(n).get("fingerprint") for n in self._stages()]
+        names = dict.fromkeys((*self._stages(), *self.manifest.values.get("stages", {})))
+        inputs = [self.manifest.stage(n).get("fingerprint") for n in names if n != "report"]
         key = fingerprint({"stages": inputs, "version": dualtune.__version__})
         self._stage("report", key, (page.name, "data.html"), lambda: write_report(self.run))
         return page
@@ -270,11 +287,12 @@ class Pipeline:
             self.launch.call(key)
         _tune(self.recipe, key, self.launch)
 
-    def _evaluate(self, model: str) -> None:
+    def _evaluate(self, model: str, folder: Path | str | None) -> None:
         from dualtune.evaluate.harness import evaluate_model
         from dualtune.lm.models import resolve_model
 
-        folder = self.run / "model" if model == "tuned" else resolve_model(self.recipe.model)
+        if folder is None:
+            folder = self.run / "model" if model == "tuned" else resolve_model(self.recipe.model)
         evaluate_model(
             folder,
             model,
@@ -282,6 +300,7 @@ class Pipeline:
             model=self.recipe.model,
             run=self.run,
             train_source=keys.train_source(self.recipe),
+            seed=self.recipe.seed,
         )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("lm_eval")
-torch = pytest.importorskip("torch")
 
 from dualtune.errors import DualtuneError
 from dualtune.evaluate.hf import Backend
