@@ -123,7 +123,9 @@ def main(job: dict[str, Any], report: int) -> None:
         os.kill(first, signal.SIGKILL)
     code = _code(os.waitpid(first, 0)[1])
     _kill_descendants()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     values = {
+        "cpu": used.ru_utime + used.ru_stime,
         "code": code if ended else None,
         "seconds": time.monotonic() - started,
         "held": held,

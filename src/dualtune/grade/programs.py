@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import signal
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -101,8 +102,8 @@ def run_program(code: str, *, limits: Limits | None = None) -> Ran:
         return Ran("refused", None, "", told, 0.0)
     try:
         ended = run_jailed(code, limits)
-    except NoSandbox as error:
-        return Ran("refused", None, "", str(error), 0.0)
+    except NoSandbox as refusal:
+        return Ran("refused", None, "", str(refusal), 0.0)
     status = _status(ended, limits)
     error = _last_line(ended.stderr)[:MAX_ERROR]
     if status == "ok":
@@ -132,11 +133,14 @@ def run_programs(
 
 def _status(ended: Ended, limits: Limits) -> Status:
     code = ended.code
-    if code is None or code in (128 + 27, 128 + 24):  # SIGPROF, SIGXCPU
+    if code is None or code in (128 + signal.SIGPROF, 128 + signal.SIGXCPU):
+        return "timed_out"
+    killed = code == 128 + signal.SIGKILL  # at the end of its CPU time, else for memory
+    if killed and ended.cpu >= limits.seconds:
         return "timed_out"
     if len(ended.stdout.encode()) >= limits.output:
         return "output"
-    if code == _jail.OUT_OF_MEMORY or code == 128 + 9:
+    if code == _jail.OUT_OF_MEMORY or killed:
         return "memory"
     return "ok" if code == 0 else "error"
 

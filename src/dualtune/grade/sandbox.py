@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import IO, Any
 
 from dualtune.grade import _jail
 
@@ -32,7 +34,9 @@ _MISSING = {
 }
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _GRACE = 10.0  # seconds that the jail has beyond its own wall limit
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+# Where even the jail had to be killed.
+_NO_REPORT: dict[str, Any] = {"code": None, "cpu": 0.0, "held": []}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class Ended:
         stdout: What it printed.
         stderr: What it wrote to standard error.
         seconds: Wall time.
+        cpu: CPU time, in seconds.
         held: The layers that held it, of ``LAYERS``.
     """
 
@@ -74,6 +79,7 @@ class Ended:
     stdout: str
     stderr: str
     seconds: float
+    cpu: float
     held: tuple[str, ...]
 
 
@@ -100,6 +106,7 @@ def run_jailed(program: str, limits: Limits) -> Ended:
     bwrap = shutil.which("bwrap")
     with tempfile.TemporaryDirectory(prefix="dualtune-program-") as folder:
         nobody = _becomes_nobody()
+        _check_root(nobody, limits)
         if nobody:
             os.chown(folder, _jail.NOBODY, _jail.NOBODY)
         job = {
@@ -141,9 +148,22 @@ def readable_paths() -> list[str]:
     return list(dict.fromkeys([*real, str(Path(_jail.__file__).resolve())]))
 
 
-def _run(job: dict[str, object], wall: float, *, bwrap: str | None, nobody: bool) -> Ended:
-    folder, limits = str(job["folder"]), job["limits"]
-    assert isinstance(limits, dict)
+def _check_root(nobody: bool, limits: Limits) -> None:
+    """Refuse what would leave root's program without a limit on its processes.
+
+    The kernel counts no processes of root; seccomp, which forbids any, holds for root as well.
+    """
+    if os.geteuid() != 0 or nobody:
+        return
+    if limits.processes > 1 or platform.machine() not in _jail.ARCHITECTURES:
+        raise NoSandbox(
+            "root's processes cannot be limited, and the user nobody cannot read "
+            f"{sys.executable}: run as another user, or leave processes at 1"
+        )
+
+
+def _run(job: dict[str, Any], wall: float, *, bwrap: str | None, nobody: bool) -> Ended:
+    folder, limits = job["folder"], job["limits"]
     read_end, write_end = os.pipe()
     command = [sys.executable, "-I", "-B", _jail.__file__, str(write_end)]
     if bwrap is not None:
@@ -170,21 +190,27 @@ def _run(job: dict[str, object], wall: float, *, bwrap: str | None, nobody: bool
         except subprocess.TimeoutExpired:
             process.kill()  # all that it started ends with it
             process.wait()
-        with open(read_end, "rb") as pipe:
+        with os.fdopen(read_end, "rb") as pipe:
             report = pipe.read()
         said = [_read(file, limits["output"]) for file in (out, err)]
     if not report and process.returncode >= 0:
         raise NoSandbox(f"the sandbox did not start: {_last_line(said[1])}")
-    values = json.loads(report) if report else {"code": None, "seconds": wall, "held": []}
+    values = json.loads(report) if report else _NO_REPORT | {"seconds": wall}
     if values["code"] == _jail.NOT_LOCKED:
         raise NoSandbox(_last_line(said[1]))
-    return Ended(values["code"], said[0], said[1], values["seconds"], tuple(values["held"]))
+    return Ended(
+        values["code"],
+        stdout=said[0],
+        stderr=said[1],
+        seconds=values["seconds"],
+        cpu=values["cpu"],
+        held=tuple(values["held"]),
+    )
 
 
-def _read(file: object, most: int) -> str:
-    file.seek(0)  # type: ignore[attr-defined]
-    content: bytes = file.read(most)  # type: ignore[attr-defined]
-    return content.decode("utf-8", "replace")
+def _read(file: IO[bytes], most: int) -> str:
+    file.seek(0)
+    return file.read(most).decode("utf-8", "replace")
 
 
 def _last_line(text: str) -> str:
