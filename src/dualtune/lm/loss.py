@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from dualtune.lm.attention import attention_masks
+from dualtune.lm.cross_entropy import head_cross_entropy
 from dualtune.lm.packing import Pack
 
 
@@ -45,12 +47,18 @@ def pack_loss(model: Any, pack: Pack, *, tasks: int) -> PackLoss:
     Returns:
         The sums; divide ``weighted`` by the weight of the whole optimiser step.
     """
-    logits_KV = predict(model, pack)
-    entropy_K = torch.nn.functional.cross_entropy(logits_KV.float(), pack.label, reduction="none")
+    if not plain_head(model):
+        logits_KV = predict(model, pack)
+        entropy_K = cross_entropy(logits_KV.float(), pack.label, reduction="none")
+        weighted = (entropy_K * pack.weight).sum()
+    else:
+        with _head_takes_loss(_head(model), pack):
+            told = _run(model, pack).flatten()
+        weighted, entropy_K = told[0], told[1:].detach()
     sums = torch.zeros(tasks, dtype=torch.float64, device=entropy_K.device)
     sums.index_add_(0, pack.task, entropy_K.detach().double())
     counts = torch.bincount(pack.task, minlength=tasks)
-    return PackLoss(weighted=(entropy_K * pack.weight).sum(), by_task=sums, tokens=counts)
+    return PackLoss(weighted=weighted, by_task=sums, tokens=counts)
 
 
 def predict(model: Any, pack: Pack) -> Tensor:
@@ -63,6 +71,47 @@ def predict(model: Any, pack: Pack) -> Tensor:
     Returns:
         ``[K, V]``. A node that predicts several continuations stands several times.
     """
+    with _head_only_at(_head(model), pack.index):
+        logits_1KV: Tensor = _run(model, pack)
+    return logits_1KV[0]
+
+
+def plain_head(model: Any) -> bool:
+    """Say whether logits are the head's output alone, so that the head can be applied outside.
+
+    Some models cap or scale what their head says. That is found out by giving them an output of
+    the head that is known, once a model.
+
+    Args:
+        model: A causal language model of transformers.
+    """
+    inner = getattr(model, "module", model)
+    known: bool | None = getattr(inner, "_dualtune_plain_head", None)
+    if known is None:
+        head = _head(model)
+        # An adapter's or a quantised layer is more than its weight.
+        known = type(head) is torch.nn.Linear and _is_last(model, head)
+        inner._dualtune_plain_head = known
+    return known
+
+
+def _is_last(model: Any, head: torch.nn.Linear) -> bool:
+    told = torch.linspace(-50, 50, head.out_features, device=head.weight.device)[None, None]
+    handle = head.register_forward_hook(lambda *_: told)
+    try:
+        with torch.no_grad():
+            found = model(input_ids=torch.zeros_like(told[..., 0], dtype=torch.long)).logits
+    finally:
+        handle.remove()
+    return torch.equal(found.to(told.dtype), told)
+
+
+def _head(model: Any) -> Any:
+    return getattr(model, "module", model).get_output_embeddings()
+
+
+def _run(model: Any, pack: Pack) -> Tensor:
+    """Run a pack through a model whose head is hooked."""
     inner = getattr(model, "module", model)
     masks = None
     if pack.end is not None:
@@ -72,11 +121,32 @@ def predict(model: Any, pack: Pack) -> Tensor:
             config=inner.config,
             implementation=inner.config._attn_implementation,
         )
-    with _head_only_at(inner.get_output_embeddings(), pack.index):
-        logits_1KV: Tensor = model(
-            input_ids=pack.tokens, position_ids=pack.depth, attention_mask=masks, use_cache=False
-        ).logits
-    return logits_1KV[0]
+    logits: Tensor = model(
+        input_ids=pack.tokens, position_ids=pack.depth, attention_mask=masks, use_cache=False
+    ).logits
+    return logits
+
+
+@contextmanager
+def _head_takes_loss(head: Any, pack: Pack) -> Iterator[None]:
+    """Let the LM head return, instead of logits, the loss of a pack and its cross-entropies.
+
+    Inside the model's forward pass the head's weights are whole where they are divided among
+    ranks (FSDP2), products are in the precision of the model's autocast, and the loss is an
+    output of the model, from which DDP finds what was used.
+    """
+
+    def loss_instead(hidden_BLD: Tensor) -> Tensor:
+        weighted, entropy_K = head_cross_entropy(
+            hidden_BLD.flatten(0, 1)[pack.index], head.weight, head.bias, pack.label, pack.weight
+        )
+        return torch.cat([weighted[None], entropy_K])[None, None]
+
+    head.forward = loss_instead
+    try:
+        yield
+    finally:
+        del head.forward
 
 
 @contextmanager
