@@ -164,7 +164,7 @@ def test_wrong_bytes_are_refused_and_not_kept(server: Served, tmp_path: Path) ->
 def test_wrong_rows_are_refused_where_bytes_are_not_known(
     server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(fetch.REMOTES, "simuleq", Remote("", None))  # type: ignore[index]
+    monkeypatch.setitem(fetch.REMOTES, "simuleq", Remote("", None))
     server.body = json.dumps(ROWS[:-1]).encode()
     with pytest.raises(BadInput, match="holds 59 rows"):
         get(server, tmp_path)

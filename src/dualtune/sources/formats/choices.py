@@ -181,7 +181,8 @@ def _bare(option: str) -> str:
         return option
     bare = _EDGES.sub("", option)
     # The formula that holds all options ends behind the last one.
-    return bare[:-1].rstrip() if bare.endswith("$") and bare.count("$") % 2 else bare
+    dollars = bare.count("$") - bare.count(r"\$")  # "\$" is money, and opens nothing
+    return bare[:-1].rstrip() if bare.endswith("$") and dollars % 2 else bare
 
 
 def _plain(text: str) -> str:
