@@ -12,10 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from dualtune.errors import BadInput
 from dualtune.evaluate.shots import shots_for
 from dualtune.grade import AnswerKind
 from dualtune.recipe import EvalFile
-from dualtune.sources.benchmarks import BenchmarkRow, Exclusion, find_benchmark, load_benchmark
+from dualtune.sources.benchmarks import (
+    BENCHMARKS,
+    BenchmarkRow,
+    Exclusion,
+    find_benchmark,
+    load_benchmark,
+)
 from dualtune.tasks.prompts import solve_messages
 
 FOLDER = Path(__file__).parent / "tasks"
@@ -24,7 +31,7 @@ OWN = "own"  # the task of a user's file is ``dualtune_own``
 
 
 def load(
-    benchmark: str,
+    benchmark: str = OWN,
     data_dir: str | None = None,
     exclude: Sequence[Exclusion] = (),
     file: Mapping[str, Any] | None = None,
@@ -33,18 +40,26 @@ def load(
     """Load a benchmark as lm-evaluation-harness wants its data.
 
     Args:
-        benchmark: Its name without the prefix.
+        benchmark: Its name without the prefix, or any other name for a file of the user's.
         data_dir: Folder of the benchmark files; this and what follows are given on the command
             line as ``--metadata '{"data_dir": "..."}'``.
         exclude: Lists of rows with known defects that are left out.
-        file: The keys of ``eval.files`` for the task ``dualtune_own``.
+        file: The keys of ``eval.files`` for the task ``dualtune_own``; others take no notice.
 
     Returns:
         The splits ``test`` and ``shots`` (solved examples) as ``datasets.Dataset``.
+
+    Raises:
+        BadInput: If the benchmark cannot be loaded, or no file is named for ``dualtune_own``.
     """
     import datasets
 
-    own = {benchmark: EvalFile.model_validate(file)} if benchmark == OWN and file else {}
+    if benchmark == OWN and not file:
+        raise BadInput(
+            'the task dualtune_own needs a file: --metadata \'{"file": {"path": "mine.jsonl"}}\''
+        )
+    is_own = file is not None and benchmark not in BENCHMARKS
+    own = {benchmark: EvalFile.model_validate(file)} if is_own else {}
     rows = load_benchmark(benchmark, data_dir=data_dir, files=own, exclude=exclude)
     shots = shots_for(find_benchmark(benchmark, files=own).kind)
     examples = [

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("lm_eval")
 
+from dualtune.errors import BadInput
 from dualtune.evaluate.pack import FOLDER, OWN, PREFIX, Grading, load, process_results
 from dualtune.sources.benchmarks import BENCHMARKS, NINE, domain_of, load_benchmark
 
@@ -58,16 +59,16 @@ def test_all_kinds_run_offline_in_plain_lm_eval(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("DUALTUNE_DATA", str(shared_data))
-    golds = {n: load_benchmark(n, limit=2) for n in ("math", "aqua", "numglue", "svamp")}
+    golds = {n: load_benchmark(n, limit=2) for n in ("gsm8k", "math", "aqua", "numglue")}
     results = _evaluate(
-        [PREFIX + name for name in golds],
+        ["dualtune_in"],
         answer=lambda prompt: next(
             (
                 f"The answer is ${row.gold}$."
                 if row.kind == "latex"
                 else f"The answer is {row.gold}."
-                for rows in golds.values()
-                for row in rows[:1]  # the second row of each set is answered wrong
+                for name, rows in golds.items()
+                for row in (rows if name == "aqua" else rows[:1])  # others: one right, one wrong
                 if row.question in prompt
             ),
             "No idea.",
@@ -75,19 +76,13 @@ def test_all_kinds_run_offline_in_plain_lm_eval(
         limit=2,
     )
     for name in golds:
-        assert results["results"][PREFIX + name]["accuracy,none"] == 0.5
-        assert results["results"][PREFIX + name]["strict_accuracy,none"] == 0.5
+        right = 1.0 if name == "aqua" else 0.5
+        assert results["results"][PREFIX + name]["accuracy,none"] == right
+        assert results["results"][PREFIX + name]["strict_accuracy,none"] == right
         asked = [s["arguments"][0][0] for s in results["samples"][PREFIX + name]]
         assert all(row.question in text for row, text in zip(golds[name], asked, strict=True))
-
-
-def test_a_group_is_the_mean_of_its_sets(
-    shared_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DUALTUNE_DATA", str(shared_data))
-    results = _evaluate(["dualtune_in"], answer=lambda prompt: "The answer is A.", limit=3)
-    single = [results["results"][PREFIX + n]["accuracy,none"] for n in NINE[:4]]
-    assert results["groups"]["dualtune_in"]["accuracy,none"] == pytest.approx(sum(single) / 4)
+    # A group is the mean of its sets, whatever their sizes.
+    assert results["groups"]["dualtune_in"]["accuracy,none"] == (1.0 + 3 * 0.5) / 4
 
 
 def test_few_shot_examples_stand_before_the_question() -> None:
@@ -117,6 +112,19 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
         metadata={"file": {"path": str(file), "question": "q", "answer": "a"}},
     )
     assert results["results"]["dualtune_own"]["strict_accuracy,none"] == 1.0
+
+
+def test_the_task_for_a_file_needs_one() -> None:
+    with pytest.raises(BadInput, match="dualtune_own needs a file"):
+        load()
+
+
+def test_a_file_may_have_a_name_and_other_tasks_take_no_notice(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"question": "2+3?", "answer": 5}\n', encoding="utf-8")
+    given = {"path": str(file)}
+    assert load("mine", file=given)["test"]["id"] == ["mine-1"]
+    assert len(load("synthetic_test", file=given)["test"]) == 1000
 
 
 def _evaluate(
