@@ -36,6 +36,8 @@ _ARGUMENTS = {
     "RECIPE.yaml": "the recipe",
     "RECIPE.yaml|DATA": "a recipe, or a data file (its keys: --data.train.format, ...)",
 }
+# Commands that run a model: what they set before torch is loaded costs others a tenth of a second.
+_COMPUTING = ("run", "train", "eval")
 _FIX = "drop: write clean.jsonl without the Problems that an error was found in"
 _MODELS = (
     "what to evaluate: base, tuned, a model's or a run's folder, a hub id; NAME=MODEL names it "
@@ -61,9 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("dualtune").setLevel(logging.INFO)
-    # Read when torch is loaded. Threads that spin while they wait make training three times
-    # slower on a CPU that others use as well; sleeping ones cost a few percent on an idle one.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if options.command in _COMPUTING:
+        set_thread_waiting(os.environ)
     try:
         _dispatch(options, overrides)
         sys.stdout.flush()  # here, where a reader that has gone is no error

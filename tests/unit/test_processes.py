@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualtune.processes import cores, without_main
+from dualtune import processes
+from dualtune.processes import SPIN, busy_share, cores, set_thread_waiting, without_main
 
 BUILD = """
 import sys
@@ -28,6 +29,37 @@ print(audit(Source(synthetic="train", limit=5000), recipe.audit, output=run, wor
 
 def test_cores() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("busy", "spin"), [(0.0, str(SPIN)), (0.19, str(SPIN)), (0.5, None), (None, None)]
+)
+def test_threads_spin_only_where_the_machine_is_idle(
+    busy: float | None, spin: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "busy_share", lambda seconds: busy)
+    environment: dict[str, str] = {}
+    set_thread_waiting(environment)
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert environment.get("GOMP_SPINCOUNT") == spin
+
+
+@pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+def test_what_the_user_set_about_threads_stays(name: str) -> None:
+    environment = {name: "mine"}
+    set_thread_waiting(environment)
+    assert environment == {name: "mine"}
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
+def test_busy_share_sees_work() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as worker:
+        try:
+            busy = busy_share(0.3)
+        finally:
+            worker.kill()
+    assert busy is not None
+    assert 0.2 / (os.cpu_count() or 1) < busy <= 1
 
 
 def test_main_is_put_back() -> None:
