@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualtune.errors import BadInput, DualtuneError
+from dualtune.processes import set_thread_waiting
 
 if TYPE_CHECKING:
     from dualtune.run import Pipeline
