@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dualtune.errors import BadInput
+from dualtune.lm.cross_entropy import CHUNK
 from dualtune.lm.distributed import deal
 from dualtune.lm.steps import Step, Steps
 from dualtune.recipe import Recipe
@@ -115,7 +116,8 @@ class Memory:
         weights: Weights, and what autocast or FSDP keeps of them for a while.
         optimiser: Gradients and AdamW's two moments, of what is trained.
         activations: What the backward pass needs of the largest pack.
-        logits: Logits of the largest pack, their gradient and their softmax.
+        logits: A chunk of logits with its softmax and gradient, and the head's own gradient, which
+            is taken in the forward pass (``lm/cross_entropy.py``).
     """
 
     weights: int
@@ -317,11 +319,12 @@ def memory(shape: Shape, counted: Counted, recipe: Recipe, *, devices: int = 1) 
     held = layer * shape.layers
     if recipe.train.gradient_checkpointing:
         held = layer + 4 * shape.hidden * shape.layers
+    head = 4 * shape.vocabulary * shape.hidden if adapter.kind == "none" else 0
     return Memory(
         weights=kept // parts + copies,
         optimiser=12 * trained // parts,
         activations=held * counted.widest,
-        logits=12 * shape.vocabulary * counted.widest_labels,
+        logits=10 * min(shape.vocabulary * counted.widest_labels, CHUNK) + head,
     )
 
 

@@ -58,7 +58,8 @@ def shard(model: Any, *, size: int, device: str, precision: str) -> Any:
     """Divide a model among all ranks, layer by layer (``fully_shard``).
 
     Args:
-        model: A causal language model of transformers, with or without an adapter, on its device.
+        model: A causal language model of transformers, with or without an adapter; it may lie on
+            the CPU and is moved to the device layer by layer.
         size: How many ranks there are.
         device: ``cpu`` or ``cuda``.
         precision: ``bf16`` gathers weights and computes in bf16 and sums gradients in fp32; the

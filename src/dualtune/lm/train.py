@@ -137,7 +137,8 @@ def _tune(job: _Job, ranks: Ranks) -> Path:
     gauge = replace(gauge, peak=sum(ranks.gather(gauge.peak)))
     set_seed(recipe.seed)
     attention = _attention(recipe, folder, device)
-    model = _load(recipe, folder, attention, device)
+    # Whole it may be too large for one device: sharding moves it there layer by layer.
+    model = _load(recipe, folder, attention, device, whole=not ranks.sharded)
     if ranks.sharded:
         model = _sharded(model, settings, ranks, device=device, precision=precision)
     if settings.trie:
@@ -263,15 +264,15 @@ def _check_settings(settings: Train, validation: Sequence[Problem]) -> None:
             )
 
 
-def _load(recipe: Recipe, folder: Path | str, attention: Any, device: str) -> Any:
-    """Load the model on its device, with an adapter where one is asked for."""
+def _load(recipe: Recipe, folder: Path | str, attention: Any, device: str, *, whole: bool) -> Any:
+    """Load the model, ``whole`` on its device, with an adapter where one is asked for."""
     adapter = recipe.train.adapter
     quantised = adapters.quantisation(adapter, device)
     # Frozen weights lose nothing in bf16, which is how nearly all models are published.
     small = adapter.kind != "none" and device == "cuda" and recipe.train.precision != "fp32"
     dtype: Dtype = "bfloat16" if small else "float32"
     model = load_model(folder, attention=attention, dtype=dtype, quantisation=quantised)
-    if quantised is None:
+    if quantised is None and whole:
         model = model.to(device)
     return model if adapter.kind == "none" else adapters.attach(model, adapter)
 

@@ -27,7 +27,8 @@ from transformers import (
 from dualtune.errors import BadInput
 from dualtune.lm.attention import NAME
 from dualtune.lm.support import choose_attention, verify_packing, why_not_packable
-from tests.unit.lm.tiny import CONFIGS, tiny_groups, tiny_model
+from tests.unit.lm.published import MODELS, Published
+from tests.unit.lm.tiny import CONFIGS, VOCABULARY, tiny_groups, tiny_model
 
 
 def rope(kind: str, **more: Any) -> LlamaConfig:
@@ -200,3 +201,65 @@ def test_sinks_are_packed_by_eager_and_refused_by_trie() -> None:
     model.set_attn_implementation(NAME)
     with pytest.raises(ValueError, match="attention sinks"):
         verify_packing(model, [group])
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.id)
+def test_the_models_that_the_recipes_name_are_packed(model: Published) -> None:
+    config = model.config()
+    assert why_not_packable(config) is None
+    assert choose_attention(config, "auto", "cpu") == NAME
+    assert choose_attention(config, "auto", "cuda") == "sdpa"
+
+
+SHRUNK = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "vocab_size": VOCABULARY,
+}
+
+
+@pytest.mark.parametrize("attention", ["trie", "sdpa", "eager"])
+@pytest.mark.parametrize("index", [0, 1, 3, 7, 9])  # one of each family and rotary scaling
+def test_shrunk_they_are_packed_exactly(index: int, attention: str) -> None:
+    """Layer types, rotary scaling and the rest stay; windows are shorter than the rows."""
+    model = MODELS[index]
+    changes: dict[str, Any] = dict(SHRUNK)
+    if "sliding_window" in model.values:
+        changes["sliding_window"] = 8
+    if "layer_types" in model.values:
+        changes["layer_types"] = model.values["layer_types"][:6]
+    torch.manual_seed(0)
+    auto: Any = AutoModelForCausalLM
+    tiny = auto.from_config(model.config(**changes), attn_implementation=attention).float()
+    assert verify_packing(tiny, tiny_groups((0, 1, 2))) < 1e-5
+
+
+@pytest.mark.parametrize("attention", ["trie", "sdpa", "eager"])
+def test_gemma_3_with_its_vision_tower_is_packed_exactly(attention: str) -> None:
+    """On the hub the models above 1B are those of text and images."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.for_model(
+        "gemma3",
+        text_config={**SHRUNK, "model_type": "gemma3_text", "sliding_window": 8},
+        vision_config={
+            "model_type": "siglip_vision_model",
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+        mm_tokens_per_image=4,
+        image_token_index=VOCABULARY - 1,
+    )
+    assert why_not_packable(config) is None
+    torch.manual_seed(0)
+    auto: Any = AutoModelForCausalLM
+    tiny = auto.from_config(config, attn_implementation=attention).float().train()
+    assert verify_packing(tiny, tiny_groups((0, 1, 2))) < 1e-5
