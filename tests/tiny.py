@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 TEMPLATE = (
@@ -15,7 +16,13 @@ TEXT = [
 ]
 
 
-def tiny_tokenizer() -> Any:
+def tiny_tokenizer(texts: Sequence[str] = (), *, size: int = 400) -> Any:
+    """Return a tokenizer of byte pairs.
+
+    Args:
+        texts: Whose words it learns besides those of TEXT.
+        size: Of its vocabulary.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -23,9 +30,9 @@ def tiny_tokenizer() -> Any:
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     core.train_from_iterator(
-        TEXT,
+        [*TEXT, *texts],
         trainers.BpeTrainer(
-            vocab_size=400,
+            vocab_size=size,
             special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
