@@ -3,11 +3,16 @@
 All sides train the same model on the same tokens with the same precision for the same number of
 optimiser steps, each in a process of its own, one after the other in one run, so that the ratios
 hold where the machine's speed drifts. TRL runs at its best: gradient checkpointing off, rows of
-similar length together, tokens prepared beforehand. The last line is JSON:
+similar length together, tokens prepared beforehand, threads that wait as it comes. The last line
+is JSON:
 
     ours, ours_unpacked, trl_padded, trl_packed   instances a second, optimiser steps included
     ratio                                         ours over the better TRL
     sharing                                       ours over ours with trie packing off
+    epoch_ratio                                   seconds of our epoch over the better TRL's
+                                                  epoch of the solve instances alone
+    peak_share                                    useful FLOPs a second of ours over the measured
+                                                  peak of matrix products
 
 Run it with ``make bench-train``, or on a GPU with ``--device cuda``.
 """
@@ -25,7 +30,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-SIDES = ("ours", "trl_padded", "trl_packed", "ours_unpacked")
+from dualtune.processes import set_thread_waiting
+
+SIDES = (
+    "ours",
+    "trl_padded",
+    "trl_packed",
+    "ours_unpacked",
+    "trl_solve_padded",
+    "trl_solve_packed",
+)
 
 
 def main() -> None:
@@ -70,8 +84,9 @@ def _options() -> argparse.Namespace:
 
 
 def _in_own_process(side: str) -> dict[str, Any]:
-    # Threads that sleep while they wait: kind to shared cores, and the same for every side.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    environment = dict(os.environ)
+    if side.startswith("ours"):
+        set_thread_waiting(environment)  # what the command line does
     done = subprocess.run(
         [sys.executable, *sys.argv, "--side", side],
         env=environment,
@@ -89,12 +104,18 @@ def _summary(
     best = {
         side: max(found["instances_per_second"] for found in runs) for side, runs in figures.items()
     }
+    seconds = {side: min(found["seconds"] for found in runs) for side, runs in figures.items()}
     result: dict[str, Any] = {side: round(best[side], 4) for side in best}
     trl = max((best[s] for s in ("trl_padded", "trl_packed") if s in best), default=None)
     if "ours" in best and trl:
         result["ratio"] = round(best["ours"] / trl, 3)
     if "ours" in best and "ours_unpacked" in best:
         result["sharing"] = round(best["ours"] / best["ours_unpacked"], 3)
+    solve = min((seconds[s] for s in seconds if s.startswith("trl_solve")), default=None)
+    if "ours" in seconds and solve:
+        result["epoch_ratio"] = round(seconds["ours"] / solve, 3)
+    if "ours" in figures:
+        result["peak_share"] = round(max(found["peak_share"] for found in figures["ours"]), 3)
     result["peak_mib"] = {s: max(f["peak_mib"] for f in runs) for s, runs in figures.items()}
     result["masks"] = [options.irsp, options.ir]
     result["instances"] = {side: runs[0]["instances"] for side, runs in figures.items()}
@@ -135,15 +156,18 @@ def _ours(options: argparse.Namespace, *, trie: bool = True) -> dict[str, Any]:
         recipe = _recipe(options, run, trie=trie)
         tune(recipe, Path(run), train=load_problems(recipe.data.train))
         told = json.loads((Path(run) / "train.json").read_text())
-    return _figures(sum(told["instances"].values()), told["seconds"], told["steps"])
+    figures = _figures(sum(told["instances"].values()), told["seconds"], told["steps"])
+    return {**figures, "peak_share": told["peak_share"]}
 
 
-def _trl(options: argparse.Namespace, *, packed: bool) -> dict[str, Any]:
+def _trl(options: argparse.Namespace, *, packed: bool, solve: bool = False) -> dict[str, Any]:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer, pack_dataset
 
     from dualtune.lm.models import load_model, load_tokenizer, resolve_model
 
+    if solve:
+        options = argparse.Namespace(**{**vars(options), "irsp": 0, "ir": 0})
     recipe = _recipe(options, "unused")
     folder = resolve_model(recipe.model)
     rows = _encoded(options, recipe, folder)
@@ -234,6 +258,8 @@ _SIDES = {
     "ours_unpacked": lambda options: _ours(options, trie=False),
     "trl_padded": lambda options: _trl(options, packed=False),
     "trl_packed": lambda options: _trl(options, packed=True),
+    "trl_solve_padded": lambda options: _trl(options, packed=False, solve=True),
+    "trl_solve_packed": lambda options: _trl(options, packed=True, solve=True),
 }
 
 
