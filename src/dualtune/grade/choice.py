@@ -160,19 +160,23 @@ def _status(chosen: str, wanted: str, options: Sequence[str]) -> Status:
         return "correct"
     if chosen and options:
         # Two options may say the same (MMLU has "687" twice).
-        texts = [_plain(options[LETTERS.index(letter)]) for letter in (chosen, wanted)]
+        texts = [options[LETTERS.index(letter)].strip() for letter in (chosen, wanted)]
         return "correct" if texts[0] == texts[1] else "wrong"
     return "wrong"
 
 
 def _by_text(answer: str, options: Sequence[str]) -> str:
-    plain = _plain(answer)
-    if not plain:
-        return ""
+    """Return the letter of the option that an answer spells out; capitals decide where they must.
+
+    In formal logic ``Sc ≡ Ej`` and ``sC ≡ eJ`` are two options.
+    """
     for i, option in enumerate(options):
-        if _plain(option) == plain:
+        if option.strip() == answer.strip():
             return LETTERS[i]
-    return ""
+    plain = _plain(answer)
+    letters = [LETTERS[i] for i, option in enumerate(options) if plain and _plain(option) == plain]
+    alike = {options[LETTERS.index(letter)].strip() for letter in letters}
+    return letters[0] if len(alike) == 1 else ""
 
 
 def _plain(text: str) -> str:

@@ -16,6 +16,7 @@ from dualtune.grade.tokens import FUNCTIONS, SYNONYMS, Token, Unreadable, tokens
 
 MAX_LENGTH = 2000  # characters of a formula
 MAX_DEPTH = 40  # of nested groups; a frame or eight of Python's stack each
+MAX_CHAIN = 100  # factors of a product or signs behind a factor: the tree is as deep
 MAX_DIGITS = 1000  # of one numeral
 
 
@@ -117,7 +118,7 @@ class _Reader:
     def product(self) -> Node:
         node = self.power()
         divided = False
-        while True:
+        for _ in range(MAX_CHAIN):
             if self.takes("*"):
                 node, divided = Node("mul", (node, self.signed())), False
             elif self.takes("/"):
@@ -130,6 +131,7 @@ class _Reader:
                 node = Node("mul", (node, self.power()))
             else:
                 return node
+        raise Unreadable("too many factors")
 
     def signed(self) -> Node:
         negative = False
@@ -147,7 +149,7 @@ class _Reader:
 
     def power(self) -> Node:
         base = self.primary()
-        while True:
+        for _ in range(MAX_CHAIN):
             if self.takes("!"):
                 base = Node("factorial", (base,))
             elif self.takes("^", "**"):
@@ -158,6 +160,7 @@ class _Reader:
                 return Node("pow", (base, self.exponent()))
             else:
                 return base
+        raise Unreadable("too many signs")
 
     def exponent(self) -> Node:
         self.depth += 1
@@ -297,7 +300,9 @@ class _Reader:
                     argument = Node("degrees", (argument,))
         else:
             argument = self.signed()
-            while self.starts_factor() and not self.starts_function():
+            for _ in range(MAX_CHAIN):
+                if not self.starts_factor() or self.starts_function():
+                    break
                 argument = Node("mul", (argument, self.power()))
         node = Node(name, (*before, argument))
         return node if power is None else Node("pow", (node, power))

@@ -113,7 +113,7 @@ def _read(text: str, depth: int) -> Answer:
         found = reader(text, depth)
         if found is not None:
             return found
-    for split in (_relation, _union, _several, _plus_minus, _bracketed, _ratio):
+    for split in (_relation, _union, _several, _bracketed, _plus_minus, _ratio):
         found = split(text, depth)
         if found is not None:
             return found
@@ -224,10 +224,20 @@ def _several(text: str, depth: int) -> Answer | None:
     parts = [part for part in split_outside(joined, _COMMA) if part.strip()]
     if len(parts) < 2:
         return None
-    items = tuple([_read(part, depth + 1) for part in parts])
+    items = _items(parts, depth)
     if any(item.form == "text" and len(item.text) > 1 for item in items) and joined != text:
         return None  # "black and white" is one answer
     return Answer("bag", text, items)
+
+
+def _items(parts: list[str], depth: int) -> tuple[Answer, ...]:
+    r"""Read the parts of a list, in which ``1 \pm \sqrt 5`` is two."""
+    items: list[Answer] = []
+    for part in parts:
+        if part.strip():
+            read = _read(part, depth + 1)
+            items += read.items if read.form == "bag" and r"\pm" in part else (read,)
+    return tuple(items)
 
 
 def _plus_minus(text: str, depth: int) -> Answer | None:
@@ -248,9 +258,7 @@ def _bracketed(text: str, depth: int) -> Answer | None:
     inner = text[len(opening) : -len(closing)]
     parts = split_outside(inner, _COMMA)
     if opening == r"\{":
-        items = tuple([_read(part, depth + 1) for part in parts if part.strip()])
-        if any(item.form == "bag" for item in items):  # {1 \pm \sqrt 5, -2}
-            items = tuple([i for item in items for i in (item.items or (item,))])
+        items = _items(split_outside(_CONJUNCTION.sub(",", inner), _COMMA), depth)
         return Answer("bag", text, items) if closing == r"\}" else None
     if len(parts) > 1:
         items = tuple([_read(part, depth + 1) for part in parts])
