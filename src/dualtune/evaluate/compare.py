@@ -364,19 +364,23 @@ def _shared_rows(benchmark: str, models: Sequence[Evaluated]) -> tuple[list[str]
     asked = [row for row in common if len({_asked(one[row]) for one in rows}) == 1]
     if len(asked) < len(common):
         said.append(
-            f"{benchmark}: {len(common) - len(asked)} rows have another question or right answer "
-            "under the same id, so the test sets differ; they are left out."
+            f"{benchmark}: {_rows(len(common) - len(asked))} with another question or right answer "
+            "under the same id left out: the test sets differ."
         )
     ids = [row for row in asked if all(one[row]["status"] != "error" for one in rows)]
     if len(ids) < len(asked):
         said.append(
-            f"{benchmark}: {len(asked) - len(ids)} rows with status error (their right answer "
-            "cannot be read) are left out of all models."
+            f"{benchmark}: {_rows(len(asked) - len(ids))} with status error (no right answer can "
+            "be read) left out of all models."
         )
     others = sum(len({one[row].get("prompt") for one in rows}) > 1 for row in ids)
     if others:
-        said.append(f"{benchmark}: {others} of {len(ids)} rows were asked with different prompts.")
+        said.append(f"{benchmark}: {_rows(others)} of {len(ids)} asked with different prompts.")
     return ids, said
+
+
+def _rows(number: int) -> str:
+    return f"{number} row{'' if number == 1 else 's'}"
 
 
 def _asked(row: Json) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import math
 import statistics
@@ -21,6 +22,9 @@ from dualtune.report.samples import Lengths
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from dualtune.evaluate.statistics import Estimate
+    from dualtune.report.accuracy import Pair
 
 Json = Mapping[str, Any]
 
@@ -143,51 +147,125 @@ def length_charts(lengths: Lengths) -> list[Chart]:
     return charts
 
 
-def accuracy_chart(evaluation: Mapping[str, Mapping[str, Json]]) -> Chart | None:
+def accuracy_charts(lines: Sequence[Json], models: Sequence[str]) -> list[Chart]:
     """Draw accuracy with its 95 % interval, by benchmark and model.
 
     Args:
-        evaluation: Model, then benchmark, to its result.
+        lines: The lines of ``accuracy.table``.
+        models: The models of its cells, in order.
 
     Returns:
-        One chart; None where nothing was evaluated.
+        One chart; none where nothing was evaluated.
     """
     import plotly.graph_objects as go
 
-    names = list(dict.fromkeys(name for results in evaluation.values() for name in results))
-    if not names:
-        return None
+    if not lines:
+        return []
     figure = go.Figure(layout=_layout("accuracy, %", ""))
-    spread = 0.3 / max(1, len(evaluation) - 1)
-    for order, (model, results) in enumerate(evaluation.items()):
-        shown = [(i, results[n]) for i, n in enumerate(names) if n in results]
-        values = [100 * r["accuracy"] for _, r in shown]
-        bounds = [[100 * b for b in r["interval"]] for _, r in shown]
-        # Smaller y is higher up, as the axis is reversed: the model named first is on top.
-        figure.add_scatter(
-            x=values, y=[i + order * spread - 0.15 for i, _ in shown], mode="markers",
-            name=wording.MODELS.get(model, model), meta={"role": model, "size": 10},
-            error_x={
-                "type": "data", "symmetric": False, "thickness": 2.5, "width": 5,
-                "array": [high - v for (_, high), v in zip(bounds, values, strict=True)],
-                "arrayminus": [v - low for (low, _), v in zip(bounds, values, strict=True)],
-            },
-            customdata=[wording.interval(r["interval"]) for _, r in shown],
-            hovertemplate="%{x:.1f} % (%{customdata})<extra>%{fullData.name}</extra>",
+    roles = wording.model_roles(models)
+    for order, model in enumerate(models):
+        cells = [(i, line["cells"][order][1], line["average"]) for i, line in enumerate(lines)]
+        _add_intervals(
+            figure, [cell for cell in cells if cell[1] is not None], order=order,
+            of=len(models), role=roles[model], name=wording.model_title(model), sign=False,
         )  # fmt: skip
-    labels = []
-    for name in names:
-        result = next(results[name] for results in evaluation.values() if name in results)
-        title = wording.benchmark_title(name).replace(", ", ",<br>")
-        labels.append(f"<b>{title}</b><br>{wording.domain_words(result.get('domain'))}")
-    figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=labels, range=[len(names) - 0.45, -0.55],
-        showgrid=False,
-    )  # fmt: skip
-    top = max(100 * r["interval"][1] for results in evaluation.values() for r in results.values())
+    _label_lines(figure, lines)
+    top = max(100 * cell.high for line in lines for _, cell in line["cells"] if cell is not None)
     figure.update_xaxes(range=[0, min(100.5, max(10.0, top * 1.06))])
     words = "Accuracy with 95 % intervals; the table below holds the same figures."
-    return _chart("accuracy-chart", "Accuracy", words, "", 74 * len(names) + 70, figure)
+    height = _lines_height(lines, len(models))
+    return [_chart("accuracy-chart", "Accuracy", words, "", height, figure)]
+
+
+def difference_charts(lines: Sequence[Json], pairs: Sequence[Pair]) -> list[Chart]:
+    """Draw the paired differences with their intervals around the line of no difference.
+
+    Args:
+        lines: The lines of ``accuracy.table``.
+        pairs: The pairs of its changes, in order.
+
+    Returns:
+        One chart; none where no two models share rows.
+    """
+    import plotly.graph_objects as go
+
+    shown = [line for line in lines if any(change is not None for change in line["changes"])]
+    if not shown:
+        return []
+    figure = go.Figure(layout=_layout("difference on the same rows, points", ""))
+    figure.add_vline(x=0, line_width=1.5)
+    roles = wording.model_roles([pair.b for pair in pairs])
+    for order, pair in enumerate(pairs):
+        cells = [
+            (i, line["changes"][order].difference, line["average"])
+            for i, line in enumerate(shown)
+            if line["changes"][order] is not None
+        ]
+        _add_intervals(
+            figure, cells, order=order, of=len(pairs), role=roles[pair.b],
+            name=wording.model_title(pair.b), sign=True,
+        )  # fmt: skip
+    _label_lines(figure, shown)
+    bounds = [
+        100 * bound
+        for line in shown
+        for change in line["changes"]
+        if change is not None
+        for bound in (change.difference.low, change.difference.high)
+    ]
+    # The line of no difference is always in view, with a little room on both sides.
+    low, high = min(-1.0, *bounds), max(1.0, *bounds)
+    room = 0.05 * (high - low)
+    figure.update_xaxes(range=[low - room, high + room])
+    words = "Paired differences with 95 % intervals; the table below holds the same figures."
+    height = _lines_height(shown, len(pairs))
+    return [_chart("difference-chart", "Differences", words, "", height, figure)]
+
+
+def _add_intervals(
+    figure: go.Figure, cells: Sequence[tuple[int, Estimate, bool]], *,
+    order: int, of: int, role: str, name: str, sign: bool,
+) -> None:  # fmt: skip
+    """Add a trace of points with error bars, a line each; averages are diamonds."""
+    spread = 0.3 / max(1, of - 1)
+    values = [100 * one.value for _, one, _ in cells]
+    # Smaller y is higher up, as the axis is reversed: the model named first is on top.
+    shift = order * spread - (0.15 if of > 1 else 0)
+    unit = " points" if sign else " %"
+    figure.add_scatter(
+        x=values, y=[i + shift for i, _, _ in cells], mode="markers", name=name,
+        meta={"role": role, "size": 10},
+        marker={"symbol": ["diamond" if average else "circle" for _, _, average in cells]},
+        error_x={
+            "type": "data", "symmetric": False, "thickness": 2.5, "width": 5,
+            "array": [100 * one.high - v for (_, one, _), v in zip(cells, values, strict=True)],
+            "arrayminus": [v - 100 * one.low for (_, one, _), v in zip(cells, values, strict=True)],
+        },
+        customdata=[
+            wording.point_bounds(one) if sign else wording.interval((one.low, one.high))
+            for _, one, _ in cells
+        ],
+        hovertemplate=f"%{{x:{'+' if sign else ''}.1f}}{unit} (%{{customdata}})"
+        "<extra>%{fullData.name}</extra>",
+    )  # fmt: skip
+
+
+def _label_lines(figure: go.Figure, lines: Sequence[Json]) -> None:
+    labels = []
+    for line in lines:
+        title = html.escape(line["title"]).replace(", ", ",<br>", 1 if line["average"] else -1)
+        small = "" if line["average"] else f"<br>{html.escape(line['note'].split(' · ')[0])}"
+        labels.append(f"<b>{title}</b>{small}")
+    figure.update_yaxes(
+        tickvals=list(range(len(lines))), ticktext=labels, range=[len(lines) - 0.45, -0.55],
+        showgrid=False,
+    )  # fmt: skip
+
+
+def _lines_height(lines: Sequence[Json], traces: int) -> int:
+    # Nine benchmarks with averages must fit a screen; a few may stand more loosely.
+    line = 44 if len(lines) > 4 else 60
+    return max(line, 12 * traces + 20) * len(lines) + 70
 
 
 def _layout(x: str, y: str) -> dict[str, Any]:

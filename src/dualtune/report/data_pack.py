@@ -7,15 +7,13 @@ reference to a text of the Problem. Joining the parts gives the text back, chara
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dualtune.build.store import SPLITS
 from dualtune.records import TASK_NAMES, Finding, Instance, Masked, Problem, Step
 from dualtune.report.data_collect import ShownProblem, steps_of
+from dualtune.report.pack import Table, split_parts
 
 QUESTION, RATIONALE, MASKED, ANSWERS = -1, -2, -3, -4
 """The parts that refer to a Problem: its question, its rationale, the one of them that is masked
@@ -42,57 +40,12 @@ def pack_problems(problems: Iterable[ShownProblem]) -> dict[str, Any]:
         evidence, where, start, end, step]``. Offsets are in UTF-16 units, as a browser counts;
         those that are not known are null.
     """
-    table = _Table()
+    table = Table()
     packed = [_problem(one, table) for one in problems]
     return {"strings": table.texts, "problems": packed}
 
 
-def embed(value: Any) -> str:
-    """Return a value as JSON, gzipped and in base64: fit to stand in a script element.
-
-    A lone surrogate, which a finding's evidence may quote, becomes a question mark.
-    """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    packed = gzip.compress(text.encode("utf-8", errors="replace"), 6, mtime=0)
-    return base64.b64encode(packed).decode("ascii")
-
-
-def split_parts(text: str, known: Sequence[tuple[int, str]]) -> list[int | str]:
-    """Cut a text at the known texts that stand in it, each at its first place.
-
-    Args:
-        text: A prompt's turn or a target.
-        known: References with their texts; those named first are looked for first.
-
-    Returns:
-        References, and what stands between them. Put back together they are ``text``.
-    """
-    if not text:
-        return []
-    for place, (reference, inner) in enumerate(known):
-        before, found, after = text.partition(inner) if inner else (text, "", "")
-        if found:
-            rest = known[place + 1 :]
-            return [*split_parts(before, rest), reference, *split_parts(after, rest)]
-    return [text]
-
-
-class _Table:
-    """Texts that are written once and named by their place."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._places: dict[str, int] = {}
-
-    def place(self, text: str) -> int:
-        at = self._places.get(text)
-        if at is None:
-            at = self._places[text] = len(self.texts)
-            self.texts.append(text)
-        return at
-
-
-def _problem(one: ShownProblem, table: _Table) -> list[Any]:
+def _problem(one: ShownProblem, table: Table) -> list[Any]:
     problem = one.problem
     return [
         problem.id,
@@ -108,7 +61,7 @@ def _problem(one: ShownProblem, table: _Table) -> list[Any]:
     ]
 
 
-def _instance(instance: Instance, problem: Problem, table: _Table) -> list[Any]:
+def _instance(instance: Instance, problem: Problem, table: Table) -> list[Any]:
     known = [
         (MASKED, _with_markers(problem, instance.masked)),
         (RATIONALE, problem.rationale),
@@ -129,7 +82,7 @@ def _instance(instance: Instance, problem: Problem, table: _Table) -> list[Any]:
     ]
 
 
-def _masked(part: Masked, problem: Problem, table: _Table) -> list[int]:
+def _masked(part: Masked, problem: Problem, table: Table) -> list[int]:
     text = problem.question if part.where == "question" else problem.rationale
     return [
         utf16_offset(text, part.start),
@@ -140,7 +93,7 @@ def _masked(part: Masked, problem: Problem, table: _Table) -> list[int]:
     ]
 
 
-def _finding(finding: Finding, problem: Problem, table: _Table) -> list[Any]:
+def _finding(finding: Finding, problem: Problem, table: Table) -> list[Any]:
     text = problem.question if finding.where == "question" else problem.rationale
     start, end = _range(finding, text, problem)
     return [

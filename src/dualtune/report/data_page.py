@@ -19,13 +19,14 @@ from dualtune.report.data_collect import (
     rejected_examples,
 )
 from dualtune.report.data_lengths import distributions
-from dualtune.report.data_pack import embed, pack_problems
+from dualtune.report.data_pack import pack_problems
 from dualtune.report.findings import (
     Findings,
     findings_file,
     group_findings,
     read_findings,
 )
+from dualtune.report.pack import embed
 from dualtune.report.render import asset, environment, ranked_causes, script_json, source_name
 
 DATA_PAGE = "data.html"
@@ -52,8 +53,17 @@ def render_data_page(run: Path) -> str:
     shown = read_shown(run, choice.ids, found.by_problem)
     return templates.get_template("data.html").render(
         w=wording,
-        css=asset("page.css") + asset("data.css"),
-        scripts=[asset(name) for name in ("data_text.js", "data_problem.js", "data_browse.js")],
+        css=asset("page.css") + asset("browser.css") + asset("data.css"),
+        scripts=[
+            asset(name)
+            for name in (
+                "common.js",
+                "data_text.js",
+                "data_problem.js",
+                "browser.js",
+                "data_browse.js",
+            )
+        ],
         files=files,
         lead=_lead(files),
         source=source_name(files.recipe),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dualtune.records import TASK_NAMES
 from dualtune.report import charts, samples, wording
-from dualtune.report.browse import browser_data, pair_up
+from dualtune.report.accuracy import Pair, pairs, table
+from dualtune.report.breakdown import breakdowns
+from dualtune.report.browse import by_benchmark, model_order, pack_rows
 from dualtune.report.collect import RunFiles, collect
 from dualtune.report.data_collect import is_built
 from dualtune.report.data_page import DATA_PAGE, render_data_page
+from dualtune.report.pack import embed
 from dualtune.report.render import (
     asset,
     environment,
@@ -24,6 +27,10 @@ from dualtune.report.render import (
 
 Json = Mapping[str, Any]
 
+FEW = 3
+"""Of so many benchmarks each one is told in full at the top; of more, the averages are."""
+
+_SCRIPTS = ("common.js", "charts.js", "latex.js", "rows_row.js", "browser.js", "rows_browse.js")
 _MARKER = re.compile(r"(<MASK(?:_\d+)?>)")
 
 
@@ -59,24 +66,27 @@ def render_report(run: Path) -> str:
     Raises:
         BadInput: As ``write_report`` does.
     """
-    templates = environment("plotly.graph_objects")
+    templates = environment("plotly.graph_objects", "scipy.stats")
     files = collect(run)
     lengths = samples.measure_lengths(files.instances, trained=files.train)
+    compared = pairs(files)
+    lines = table(files, compared)
     figures = {
         "loss": charts.loss_charts(files.log, notes=not files.train),
         "length": charts.length_charts(lengths) if lengths else [],
-        "accuracy": [c for c in [charts.accuracy_chart(files.evaluation)] if c],
+        "accuracy": charts.accuracy_charts(lines, list(files.evaluation)),
+        "difference": charts.difference_charts(lines, compared),
     }
     drawn = {c.id: c.figure for group in figures.values() for c in group}
     bundle, bundle_name = charts.plotly_bundle() if drawn else ("", "")
-    rows = browser_data(files.generations, files.evaluation)
+    groups = by_benchmark(files.generations, files.evaluation)
     return templates.get_template("page.html").render(
         w=wording,
-        css=asset("page.css"),
-        scripts=[asset("charts.js"), asset("browse.js")],
+        css=asset("page.css") + asset("browser.css") + asset("rows.css"),
+        scripts=[asset(name) for name in _SCRIPTS],
         title=_title(files),
         lead=_lead(files),
-        results=_results(files),
+        results=_results(files, compared, lines),
         facts=_facts(files),
         stages=_stages(files),
         data_page=DATA_PAGE if is_built(run) else "",
@@ -88,8 +98,14 @@ def render_report(run: Path) -> str:
         samples=[_sample(one) for one in samples.sample_problems(files.instances)],
         charts=figures,
         drawn=script_json(drawn),
-        rows=script_json(rows) if rows else "",
-        benchmarks=rows,
+        lines=lines,
+        averages=[line for line in lines if line["average"]],
+        pairs=compared,
+        notices=list(dict.fromkeys(said for one in compared for said in one.comparison.notices)),
+        breakdowns=breakdowns(groups, list(files.evaluation)),
+        rows=embed(pack_rows(groups, files.evaluation)) if groups else "",
+        groups={key: wording.benchmark_key_title(key) for key in groups},
+        models=model_order(files.generations),
         statuses=_statuses(files),
         bundle=bundle,
         bundle_name=bundle_name,
@@ -145,26 +161,44 @@ def _lead(files: RunFiles) -> str:
     )
 
 
-def _results(files: RunFiles) -> list[dict[str, Any]]:
+def _results(
+    files: RunFiles, compared: Sequence[Pair], lines: Sequence[Json]
+) -> list[dict[str, Any]]:
+    """Say what tuning did: the averages first, then each benchmark, shortly where they are many."""
     base, tuned = files.evaluation.get("base", {}), files.evaluation.get("tuned", {})
+    place = next((i for i, one in enumerate(compared) if (one.a, one.b) == ("base", "tuned")), None)
+    pair = compared[place] if place is not None else None
+    names = list(dict.fromkeys([*base, *tuned]))
     shown = []
-    for name in dict.fromkeys([*base, *tuned]):
+    for line in lines:
+        if line["average"] and place is not None and len(names) > FEW:
+            change = line["changes"][place]
+            shown.append(
+                {
+                    "title": line["title"],
+                    "note": line["note"],
+                    "sentence": wording.average_sentence(line, change),
+                    "verdict": wording.sign_of(change.difference) if change else "unknown",
+                    "paired": None,
+                    "short": False,
+                }
+            )
+    for name in names:
         one, other = base.get(name), tuned.get(name)
         any_result = other or one or {}
+        paired = pair.benchmark(name) if pair else None
+        short = paired is not None and len(names) > FEW
+        domain = wording.domain_words(any_result.get("domain"))
         shown.append(
             {
                 "title": wording.benchmark_title(name),
-                "domain": wording.domain_words(any_result.get("domain")),
-                "rows": wording.rows_of(any_result),
-                "mode": any_result.get("mode", ""),
-                "base": one,
-                "tuned": other,
-                "sentence": wording.result_sentence(one, other),
-                "verdict": wording.verdict(one, other),
-                "pairing": pair_up(files.generations, name),
-                "change": wording.points(other["accuracy"] - one["accuracy"])
-                if one and other
-                else wording.MISSING,
+                "note": f"{domain} · {wording.rows_of(any_result)}",
+                "sentence": wording.short_sentence(paired)
+                if paired and short
+                else wording.result_sentence(one, other, paired),
+                "verdict": wording.verdict(one, other, paired),
+                "paired": paired,
+                "short": short,
             }
         )
     return shown

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dualtune.evaluate.compare import Average, BenchmarkComparison
+    from dualtune.evaluate.statistics import Estimate
 
 Json = Mapping[str, Any]
+
+SIGNIFICANT = 0.05
+"""A paired difference with an adjusted p-value below it is called more than noise."""
 
 NARROW = "\u202f"
 """A narrow space that does not break: between a number and its unit."""
@@ -30,6 +37,27 @@ TASK_MEANING = {
 }
 
 MODELS = {"base": "Before tuning", "tuned": "After tuning"}
+
+
+def model_title(name: str) -> str:
+    """Return what a reader calls a model of a run."""
+    return MODELS.get(name, name)
+
+
+def model_words(name: str) -> str:
+    """Return the same for the middle of a sentence."""
+    return MODELS[name].lower() if name in MODELS else name
+
+
+_ROLES = ("other", "irsp", "ir", "solve")
+
+
+def model_roles(models: Sequence[str]) -> dict[str, str]:
+    """Return the colour of the style sheet that stands for each model."""
+    others = [name for name in models if name not in MODELS]
+    roles = {name: name for name in models if name in MODELS}
+    return roles | {name: _ROLES[i % len(_ROLES)] for i, name in enumerate(others)}
+
 
 STATUSES = {
     "correct": "Right",
@@ -126,14 +154,16 @@ SEVERITIES = {
 
 _BENCHMARKS = {
     "gsm8k": "GSM8K",
-    "svamp": "SVAMP",
     "math": "MATH",
-    "aqua": "AQuA",
-    "aqua_rat": "AQuA-RAT",
+    "aqua": "AQuA-RAT",
     "numglue": "NumGLUE",
+    "svamp": "SVAMP",
+    "mathematics": "Mathematics",
     "simuleq": "SimulEq",
-    "sat_math": "SAT-Math",
+    "sat": "SAT-Math",
     "mmlu_math": "MMLU-Math",
+    "math500": "MATH-500",
+    "gsm8k_platinum": "GSM8K-Platinum",
     "synthetic_test": "Synthetic",
     "synthetic_ood_types": "Synthetic, new story types",
     "synthetic_ood_depth": "Synthetic, deeper problems",
@@ -143,6 +173,14 @@ _BENCHMARKS = {
 def benchmark_title(name: str) -> str:
     """Return the written name of a benchmark, else its own name made readable."""
     return _BENCHMARKS.get(name, name.replace("_", " ").capitalize())
+
+
+def benchmark_key_title(key: str) -> str:
+    """Return the name of a benchmark with its decoding mode, from its key on the page."""
+    name, _, mode = key.rpartition(".")
+    return (
+        f"{benchmark_title(name)} ({mode})" if mode in ("pot", "hybrid") else benchmark_title(key)
+    )
 
 
 def cause_words(cause: str) -> str:
@@ -235,12 +273,22 @@ def domain_words(domain: Any) -> str:
     return {"in": "in domain", "out": "out of domain"}.get(str(domain), "domain unknown")
 
 
-def verdict(base: Json | None, tuned: Json | None) -> str:
-    """Class a change by its intervals: ``better``, ``worse``, ``noise`` or ``unknown``.
+def verdict(
+    base: Json | None, tuned: Json | None, paired: BenchmarkComparison | None = None
+) -> str:
+    """Class a change: ``better``, ``worse``, ``noise`` or ``unknown``.
 
-    Intervals that overlap are called noise. That is the careful reading: two intervals may
-    overlap a little where a paired test would still find a difference.
+    Args:
+        base: The result of the untuned model, or None.
+        tuned: The result of the tuned model, or None.
+        paired: Both on the same rows: noise is what a paired test, adjusted for the number of
+            benchmarks, does not find at 0.05. Without it noise is where the intervals overlap,
+            which is careful: a paired test may still find a difference.
     """
+    if paired is not None:
+        if paired.p_holm >= SIGNIFICANT:
+            return "noise"
+        return "better" if paired.difference.value > 0 else "worse"
     if not base or not tuned:
         return "unknown"
     if overlap(base.get("interval"), tuned.get("interval")):
@@ -256,26 +304,30 @@ VERDICTS = {
 }
 
 
-def result_sentence(base: Json | None, tuned: Json | None) -> str:
+def result_sentence(
+    base: Json | None, tuned: Json | None, paired: BenchmarkComparison | None = None
+) -> str:
     """Say in one sentence what tuning did on one benchmark, and whether that is noise.
 
     Args:
         base: The result of the untuned model, or None where it was not evaluated.
         tuned: The result of the tuned model, or None.
+        paired: Both on the same rows, where there are such.
 
     Returns:
-        A sentence that claims a change only where the 95 % intervals lie apart.
+        A sentence that claims a change only where ``verdict`` finds one.
     """
     if base and tuned:
         change = points(tuned["accuracy"] - base["accuracy"])
         figures = f"{_figure(base)} before tuning, {_figure(tuned)} after"
-        kind = verdict(base, tuned)
-        if kind == "noise":
-            if change == "0.0":
-                return f"{figures}: no change."
-            return f"{figures}: {change} points, inside the noise, as the intervals overlap."
-        word = "better" if kind == "better" else "worse"
-        return f"{figures}: {change} points, {word} beyond the noise, as the intervals lie apart."
+        kind = verdict(base, tuned, paired)
+        if kind == "noise" and change == "0.0" and paired is None:
+            return f"{figures}: no change."
+        how = {"noise": "inside the noise"}.get(kind, f"{kind} beyond the noise")
+        if paired is not None:
+            return f"{figures}: {short_sentence(paired)}"
+        why = "overlap" if kind == "noise" else "lie apart"
+        return f"{figures}: {change} points, {how}, as the intervals {why}."
     if tuned:
         return (
             f"{_figure(tuned)} after tuning; the untuned model was not evaluated, "
@@ -284,6 +336,49 @@ def result_sentence(base: Json | None, tuned: Json | None) -> str:
     if base:
         return f"{_figure(base)} before tuning; the tuned model has not been evaluated yet."
     return "not evaluated."
+
+
+def average_sentence(line: Json, change: Average | None) -> str:
+    """Say what tuning did to an average: its figures, and whether its interval leaves 0 out."""
+    cells = dict(line["cells"])
+    base, tuned = cells.get("base"), cells.get("tuned")
+    if not base or not tuned or change is None:
+        return "not known, as a model was not evaluated on all of them."
+    figures = ", ".join(
+        f"{percent(one.value)} ({interval((one.low, one.high))}) {when}"
+        for one, when in ((base, "before tuning"), (tuned, "after"))
+    )
+    kind = sign_of(change.difference)
+    how = "inside the noise" if kind == "noise" else f"{kind} beyond the noise"
+    return f"{figures}: {change_words(change.difference)}, {how}."
+
+
+def change_words(difference: Estimate) -> str:
+    """Write a difference with its interval: ``+2.0 points (+0.2 to +3.8)``."""
+    return f"{points(difference.value)} points ({point_bounds(difference)})"
+
+
+def sign_of(difference: Estimate) -> str:
+    """Class a difference by its interval: ``better``, ``worse`` or ``noise``."""
+    return "better" if difference.low > 0 else "worse" if difference.high < 0 else "noise"
+
+
+def short_sentence(paired: BenchmarkComparison) -> str:
+    """Say what changed on a benchmark, without the accuracies."""
+    kind = verdict(None, None, paired)
+    how = "inside the noise" if kind == "noise" else f"{kind} beyond the noise"
+    p = p_value(paired.p_holm)
+    return f"{change_words(paired.difference)}, {how} (p {p if p[0] == '<' else f'= {p}'})."
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: ``0.035``, ``< 0.0001``."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.001 else f"{p:.3f}"
+
+
+def point_bounds(estimate: Estimate) -> str:
+    """Write the interval of a difference in points with signs: ``+0.2 to +3.8``."""
+    return f"{points(estimate.low)} to {points(estimate.high)}"
 
 
 def _figure(result: Json) -> str:

@@ -73,8 +73,7 @@ def test_rows_with_status_error_are_left_out_of_both_and_said(tmp_path: Path) ->
     (one,) = (found := compared(a, b)).benchmarks
     assert (one.rows, one.only_a, one.only_b) == (2, 0, 2)
     assert found.notices == (
-        "math: 2 rows with status error (their right answer cannot be read) are left out of all "
-        "models.",
+        "math: 2 rows with status error (no right answer can be read) left out of all models.",
     )
 
 
@@ -113,7 +112,7 @@ def test_settings_that_differ_are_named(tmp_path: Path) -> None:
     assert "svamp: graded by different rules (a/tuned: 2, b/tuned: not recorded)" in said
     assert "in another domain" in said
     assert "eval.max_new_tokens is not the same (a/tuned: 256, b/tuned: 512)." in said
-    assert "svamp: 2 of 2 rows were asked with different prompts." in said
+    assert "svamp: 2 rows of 2 asked with different prompts." in said
     assert compared(a, b).benchmarks[0].domain is None
     assert [one.domain for one in compared(a, b).averages] == ["all"]
 
@@ -138,7 +137,7 @@ def test_other_modes_are_compared_and_named(tmp_path: Path) -> None:
 def test_rows_of_another_test_set_are_left_out(tmp_path: Path) -> None:
     a = write(tmp_path / "a", {"svamp": "rw"})
     b = write(tmp_path / "b", {"svamp": "rw"}, gold="8")
-    with pytest.raises(BadInput, match="no rows in common: svamp: 2 rows have another question"):
+    with pytest.raises(BadInput, match="no rows in common: svamp: 2 rows with another question"):
         compared(a, b)
 
 

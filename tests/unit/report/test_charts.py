@@ -3,11 +3,17 @@ from __future__ import annotations
 import base64
 import gzip
 import math
+from pathlib import Path
 
 import pytest
 
+from dualtune.evaluate.statistics import Estimate
 from dualtune.report import charts
+from dualtune.report.accuracy import pairs, table
+from dualtune.report.collect import collect
 from dualtune.report.samples import Lengths
+
+from .fake_eval import write_nine
 
 pytest.importorskip("plotly")
 
@@ -48,14 +54,36 @@ def test_length_bars_hold_every_instance_once() -> None:
 
 
 def test_accuracy_bars_end_at_the_interval() -> None:
-    result = {"accuracy": 0.3, "interval": [0.2, 0.45], "domain": "out"}
-    chart = charts.accuracy_chart({"tuned": {"svamp": result}})
-    assert chart is not None
+    cells = [("tuned", Estimate(0.3, 0.2, 0.45)), ("odd", None)]
+    line = {"title": "SVAMP", "note": "in domain · all", "average": False, "cells": cells}
+    (chart,) = charts.accuracy_charts([line], ["tuned", "odd"])
+    tuned, odd = chart.figure["data"]
+    assert tuned["x"] == [30]
+    assert tuned["error_x"]["array"] == pytest.approx([15])
+    assert tuned["error_x"]["arrayminus"] == pytest.approx([10])
+    assert odd["x"] == []
+    assert [tuned["meta"]["role"], odd["meta"]["role"]] == ["tuned", "other"]
+    assert charts.accuracy_charts([], []) == []
+
+
+def test_differences_stand_around_the_line_of_none(tmp_path: Path) -> None:
+    files = collect(write_nine(tmp_path, rows=20))
+    compared = pairs(files)
+    lines = table(files, compared)
+    (chart,) = charts.difference_charts(lines, compared)
     (trace,) = chart.figure["data"]
-    assert trace["x"] == [30]
-    assert trace["error_x"]["array"] == pytest.approx([15])
-    assert trace["error_x"]["arrayminus"] == pytest.approx([10])
-    assert charts.accuracy_chart({}) is None
+    differences = [line["changes"][0].difference for line in lines]
+    assert trace["x"] == pytest.approx([100 * one.value for one in differences])
+    ends = [x + over for x, over in zip(trace["x"], trace["error_x"]["array"], strict=True)]
+    assert ends == pytest.approx([100 * one.high for one in differences])
+    averages = [line["average"] for line in lines]
+    shapes = trace["marker"]["symbol"]
+    assert [one == "diamond" for one in shapes] == averages
+    low, high = chart.figure["layout"]["xaxis"]["range"]
+    assert low < 0 < high
+    assert chart.figure["layout"]["shapes"][0]["x0"] == 0
+    alone = table(files, [])
+    assert charts.difference_charts(alone, []) == []
 
 
 def test_the_bundle_unpacks_to_plotly() -> None:

@@ -13,8 +13,9 @@ import pytest
 from dualtune.recipe import Tasks
 from dualtune.records import Problem
 from dualtune.report.data_collect import ShownProblem
-from dualtune.report.data_pack import embed, pack_problems
+from dualtune.report.data_pack import pack_problems
 from dualtune.report.data_page import render_data_page
+from dualtune.report.pack import embed
 from dualtune.tasks.derive import derive
 
 from .fake_run import HARD, NASTY, story, write_hard, write_run

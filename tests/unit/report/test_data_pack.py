@@ -13,7 +13,8 @@ from dualtune.recipe import Ir, Irsp, Tasks
 from dualtune.records import Finding, Problem
 from dualtune.report import data_pack
 from dualtune.report.data_collect import ShownProblem
-from dualtune.report.data_pack import embed, pack_problems, split_parts, utf16_offset
+from dualtune.report.data_pack import pack_problems, utf16_offset
+from dualtune.report.pack import embed, split_parts
 from dualtune.tasks.derive import derive
 
 PROBLEM = Problem(

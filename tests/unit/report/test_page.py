@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from dualtune.errors import BadInput
 from dualtune.report import render_report, write_report
 
+from .fake_eval import write_nine
 from .fake_run import NASTY, write_run
 
 
@@ -53,15 +57,19 @@ def test_the_page_refers_to_nothing_outside_itself(full_page: Path) -> None:
     assert "@import" not in style[1]
 
 
+def unpacked(text: str) -> dict:
+    packed = Elements(text).scripts["rows-gz"]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
 def test_embedded_data_survives_and_cannot_leave_its_script(full_page: Path) -> None:
-    scripts = Elements(full_page.read_text(encoding="utf-8")).scripts
-    benchmarks = json.loads(scripts["rows-data"])
-    assert [len(b["rows"]) for b in benchmarks] == [1000, 200]
-    assert benchmarks[0]["rows"][1][4][0] == NASTY
-    assert "<" not in scripts["rows-data"]
-    assert "window.hacked = 1" not in "".join(
-        text for name, text in scripts.items() if name != "rows-data"
-    )
+    text = full_page.read_text(encoding="utf-8")
+    page = unpacked(text)
+    assert Counter(row[0] for row in page["rows"]) == {0: 1000, 1: 200}
+    assert page["rows"][1][9][1][1][0][0] == NASTY
+    scripts = Elements(text).scripts
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", scripts["rows-gz"])
+    assert "window.hacked = 1" not in text
 
 
 def test_only_one_copy_of_the_plotting_library(full_page: Path) -> None:
@@ -118,7 +126,7 @@ def test_an_evaluation_cut_short_is_said_and_its_rows_can_be_read(tmp_path: Path
     (tmp_path / "eval.json").write_text(json.dumps(summary))
     text = render_report(tmp_path)
     assert "Generated in part, and not counted here: GSM8K (after tuning)." in text
-    assert "gsm8k" in Elements(text).scripts["rows-data"]
+    assert [one["key"] for one in unpacked(text)["benchmarks"]] == ["svamp", "gsm8k"]
 
 
 def test_training_cut_short_shows_its_curves(tmp_path: Path) -> None:
@@ -146,11 +154,13 @@ def test_half_a_character_in_an_output_does_not_stop_the_report(tmp_path: Path) 
     write_run(tmp_path, stages=("tuned",))
     path = tmp_path / "eval/tuned/gsm8k.cot.jsonl"
     path.write_text(path.read_text().replace("The answer is", "The answer \\ud83d is", 1))
-    assert "The answer ? is" in write_report(tmp_path).read_text(encoding="utf-8")
+    page = unpacked(write_report(tmp_path).read_text(encoding="utf-8"))
+    assert "The answer ? is" in json.dumps(page)
 
 
 @pytest.mark.parametrize(
-    ("module", "package"), [("jinja2", "jinja2"), ("plotly.graph_objects", "plotly")]
+    ("module", "package"),
+    [("jinja2", "jinja2"), ("plotly.graph_objects", "plotly"), ("scipy.stats", "scipy")],
 )
 def test_a_missing_extra_is_named_with_its_remedy(
     full_run: Path, monkeypatch: pytest.MonkeyPatch, module: str, package: str
@@ -158,6 +168,16 @@ def test_a_missing_extra_is_named_with_its_remedy(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(BadInput, match=rf"needs {package},.*pip install 'dualtune\[report\]'"):
         render_report(full_run)
+
+
+def test_nine_benchmarks_are_told_by_their_averages(tmp_path: Path) -> None:
+    text = render_report(write_nine(tmp_path, rows=40))
+    assert "Average, out of domain" in text
+    assert "Holm-adjusted for 9 benchmarks" in text
+    assert text.count("each counting alike") == 2 * 3
+    assert 'id="difference-chart"' in text
+    assert "What is not the same, and what was left out (9)" in text
+    assert 'href="#benchmark=math&amp;part=level%3A5"' in text
 
 
 def _luminance(colour: str) -> float:

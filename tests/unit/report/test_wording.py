@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from dualtune.evaluate.compare import Average, BenchmarkComparison
+from dualtune.evaluate.statistics import Estimate
 from dualtune.report import wording
 
 
@@ -20,6 +22,47 @@ def test_sentence_claims_a_gain_only_where_the_intervals_lie_apart() -> None:
 def test_sentence_says_when_tuning_made_it_worse() -> None:
     sentence = wording.result_sentence(result(40, 100, 0.31, 0.5), result(10, 100, 0.05, 0.17))
     assert "−30.0 points, worse beyond the noise" in sentence
+
+
+def paired(p: float, value: float = 0.02) -> BenchmarkComparison:
+    one, difference = Estimate(0.1, 0.05, 0.2), Estimate(value, value - 0.018, value + 0.018)
+    return BenchmarkComparison("svamp", "in", "cot", 1000, one, one, difference,
+                               1, 31, 51, 917, p, p, 6434)  # fmt: skip
+
+
+def test_a_paired_test_decides_where_there_is_one() -> None:
+    base, tuned = result(67, 1000, 0.05, 0.08), result(87, 1000, 0.07, 0.11)  # they overlap
+    found = wording.result_sentence(base, tuned, paired(0.0352))
+    assert found.endswith("after: +2.0 points (+0.2 to +3.8), better beyond the noise (p = 0.035).")
+    assert "inside the noise (p = 0.070)" in wording.result_sentence(base, tuned, paired(0.0703))
+    assert wording.verdict(base, tuned, paired(0.00001, -0.02)) == "worse"
+    assert "(p < 0.0001)" in wording.short_sentence(paired(0.00001))
+
+
+def test_an_average_is_noise_unless_its_interval_leaves_nothing_out() -> None:
+    change = Average(
+        "all", ("a", "b"), Estimate(0, 0, 0), Estimate(0, 0, 0), Estimate(0.1, 0.05, 0.2)
+    )
+    line = {"cells": [("base", Estimate(0.1, 0.05, 0.2)), ("tuned", Estimate(0.2, 0.1, 0.3))]}
+    assert wording.average_sentence(line, change).endswith("better beyond the noise.")
+    assert wording.sign_of(Estimate(0.1, -0.01, 0.2)) == "noise"
+    assert wording.sign_of(Estimate(-0.1, -0.2, -0.01)) == "worse"
+    assert "not known" in wording.average_sentence({"cells": [("base", None)]}, change)
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(0.00001, "< 0.0001"), (0.0004, "0.0004"), (0.0352, "0.035"), (1.0, "1.000")]
+)
+def test_p_values(p: float, shown: str) -> None:
+    assert wording.p_value(p) == shown
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [("svamp", "SVAMP"), ("svamp.pot", "SVAMP (pot)"), ("my.file", "My.file")],
+)
+def test_benchmark_key_title(key: str, title: str) -> None:
+    assert wording.benchmark_key_title(key) == title
 
 
 def test_intervals_that_touch_are_noise() -> None:

@@ -1,19 +1,13 @@
 "use strict";
 // Unpacks Plotly after the first paint and draws each figure in the colours of the style sheet.
 (() => {
-  const packed = document.getElementById("plotly-gz");
-  if (!packed) return;
+  if (!document.getElementById("plotly-gz")) return;
   const figures = JSON.parse(document.getElementById("charts-data").textContent);
 
   async function load() {
-    const text = atob(packed.textContent.trim());
-    const bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     const script = document.createElement("script");
-    script.textContent = await new Response(stream).text();
+    script.textContent = await common.unpacked("plotly-gz");
     document.head.append(script);
-    packed.remove();
   }
 
   function dressed(figure) {
@@ -30,7 +24,7 @@
       const validation = meta.role === "validation";
       trace.line = { color: main, width: meta.faint ? 1 : validation ? 1.5 : 2, dash: validation ? "dash" : "solid" };
       trace.opacity = meta.faint ? 0.4 : 1;
-      trace.marker = { color: main, size: meta.size || 6 };
+      trace.marker = { ...trace.marker, color: main, size: meta.size || 6 };
       if (meta.role === "base") {
         trace.marker.color = colour("paper");
         trace.marker.line = { color: main, width: 2 };

@@ -2,7 +2,8 @@
 // One Problem of the data page: its texts side by side with the masks of an instance and the
 // findings marked, then the prompt and the target as they are trained on.
 function dataProblem(strings, { tasks, splits, kinds }) {
-  const { element, visible, joined, marked, prompted } = dataText;
+  const { element, visible } = common;
+  const { joined, marked, prompted } = dataText;
 
   function unpack(row) {
     const [id, question, rationale, answer, kind, source, split, options, instances, findings] = row;

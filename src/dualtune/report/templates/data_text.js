@@ -2,28 +2,10 @@
 // The texts of the data page: put together from their parts, and drawn with what is marked in them.
 // Whatever comes from the data becomes a text node: none of it is ever read as HTML.
 const dataText = (() => {
+  const { element, visible } = common;
   // The same numbers as in data_pack.py.
   const QUESTION = -1, RATIONALE = -2, MASKED = -3;
   const MARKER = /(<MASK(?:_\d+)?>)/;
-  // Control characters, and those that turn the direction of what follows them.
-  // eslint-disable-next-line no-control-regex
-  const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
-
-  function element(tag, name, text) {
-    const made = document.createElement(tag);
-    if (name) made.className = name;
-    if (text !== undefined && text !== null) made.textContent = text;
-    return made;
-  }
-
-  // A character that shows nothing is shown by its sign, or by its number where it has none.
-  function visible(text) {
-    return text.replace(UNSEEN, (char) => {
-      const code = char.charCodeAt(0);
-      if (code < 0x20) return String.fromCharCode(0x2400 + code);
-      return code === 0x7f ? "\u2421" : `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]`;
-    });
-  }
 
   function maskedText(problem, masked) {
     if (!masked.length) return "";
@@ -82,5 +64,5 @@ const dataText = (() => {
     return drawn;
   }
 
-  return { element, visible, joined, marked, prompted };
+  return { joined, marked, prompted };
 })();
