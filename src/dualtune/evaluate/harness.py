@@ -26,10 +26,11 @@ from dualtune.evaluate.outcomes import (
     summarise,
 )
 from dualtune.evaluate.requests import Decoding, Request, build_requests
+from dualtune.evaluate.shots import shots_for
 from dualtune.evaluate.store import Generations, Row, write_rows
 from dualtune.grade import RULES
 from dualtune.recipe import Eval, Model
-from dualtune.sources.benchmarks import domain_of, find_benchmark
+from dualtune.sources.benchmarks import Benchmark, domain_of, find_benchmark
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +114,28 @@ def check_settings(settings: Eval) -> None:
     """
     check_backend(settings)
     for benchmark in (*settings.benchmarks, *settings.domains):
-        find_benchmark(benchmark, files=settings.files)
+        _check_shots(find_benchmark(benchmark, files=settings.files), settings)
     if settings.mode != "cot" and not settings.allow_code:
         raise BadInput(
             f"eval.mode {settings.mode} runs programs that a model wrote. If you want that, say "
             "so: --allow-code, or eval.allow_code: true. docs/programs.md says what the sandbox "
             "covers, and what not."
+        )
+
+
+def _check_shots(benchmark: Benchmark, settings: Eval) -> None:
+    if not settings.shots:
+        return
+    if settings.mode != "cot":
+        raise BadInput(
+            f"eval.shots is {settings.shots}, but the solved examples are solutions, not programs: "
+            f"set eval.shots: 0, or eval.mode: cot in place of {settings.mode}."
+        )
+    there = len(shots_for(benchmark.kind))
+    if settings.shots > there:
+        raise BadInput(
+            f"eval.shots is {settings.shots}, but there are {there} solved examples for "
+            f"{benchmark.name}: set eval.shots to at most {there}."
         )
 
 

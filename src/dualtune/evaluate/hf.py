@@ -7,7 +7,6 @@ request, which sampling needs that can be resumed: here each sample has a random
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from dualtune.evaluate.batching import (
 )
 from dualtune.evaluate.decode import Sampling, can_decode, decode
 from dualtune.evaluate.generation import Output
+from dualtune.evaluate.local import base_and_adapter, stop_ids
 from dualtune.evaluate.requests import Ask
 from dualtune.lm.models import quiet_transformers
 from dualtune.recipe import Eval
@@ -229,26 +229,3 @@ class Backend(HFLM):  # type: ignore[misc]
     def _holds(self, ids: list[int], texts: Sequence[str]) -> bool:
         shown = self.tokenizer.decode(ids, skip_special_tokens=False)
         return any(text in shown for text in texts)
-
-
-def base_and_adapter(folder: Path | str) -> tuple[str, str | None]:
-    """Return the model to load and the adapter to load on it, where a folder holds one alone."""
-    file = Path(folder) / "adapter_config.json"
-    if not file.is_file():
-        return str(folder), None
-    return json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"], str(folder)
-
-
-def stop_ids(tokenizer: Any, stop_id: int, generation_config: Any = None) -> list[int]:
-    """Return the tokens that end an output: end of turn, end of text, or any special token.
-
-    An answer holds no special token, so one means that the model has begun another turn.
-
-    Args:
-        tokenizer: The model's tokenizer.
-        stop_id: The token that ends the model's turn.
-        generation_config: The model's, which may name further ones.
-    """
-    named = generation_config.eos_token_id if generation_config else None
-    ids = {stop_id, *tokenizer.all_special_ids, *(named if isinstance(named, list) else [named])}
-    return sorted(i for i in ids if i is not None)

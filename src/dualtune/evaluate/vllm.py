@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 if not torch.cuda.is_available():
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
 
+import vllm
 from lm_eval.models.utils import postprocess_generated_text
-from lm_eval.models.vllm_causallms import VLLM
 from vllm import SamplingParams
 
 from dualtune.evaluate.generation import Output
-from dualtune.evaluate.hf import base_and_adapter, stop_ids
+from dualtune.evaluate.local import base_and_adapter, stop_ids
 from dualtune.evaluate.requests import Ask
 from dualtune.recipe import Eval
 
@@ -33,7 +34,21 @@ CPU_ROWS = 128
 GPU_ROWS = 1024
 
 
-class Backend(VLLM):  # type: ignore[misc]
+def _harness_class() -> Any:
+    """Import the harness's class, which asks for the version of a distribution called ``vllm``.
+
+    The CPU build is the same package in a distribution of another name.
+    """
+    known = metadata.version
+    metadata.version = lambda name: str(vllm.__version__) if name == "vllm" else known(name)
+    try:
+        from lm_eval.models.vllm_causallms import VLLM
+    finally:
+        metadata.version = known
+    return VLLM
+
+
+class Backend(_harness_class()):  # type: ignore[misc]
     """VLLM for rendered prompts, telling which outputs were cut."""
 
     def __init__(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import dualtune
 from dualtune.errors import BadInput, DualtuneError, nearest
 from dualtune.manifest import Manifest, environment, file_entry, fingerprint, unwritable
-from dualtune.recipe import Recipe, Source, dump_recipe
+from dualtune.recipe import Eval, Recipe, Source, dump_recipe
 from dualtune.run import keys
 from dualtune.sources.benchmarks import load_benchmark
 
@@ -138,6 +138,7 @@ class Pipeline:
             load_benchmark(name, data_dir=settings.data_dir, limit=1, files=settings.files)
         if settings.benchmarks:
             check_settings(settings)
+            _refuse_server(settings)
         needed = {"jinja2": "report", "plotly": "report"}
         for module, extra in needed.items():
             if importlib.util.find_spec(module) is None:
@@ -154,11 +155,8 @@ class Pipeline:
             BadInput: If there is no such model, or what is needed to evaluate it.
         """
         settings = self.recipe.eval
-        if settings.benchmarks and folder is None and settings.backend == "openai":
-            raise BadInput(
-                "eval.backend openai evaluates what a server serves, not this run's models: "
-                "dualtune eval RECIPE [--models NAME ...], with their names on the server."
-            )
+        if settings.benchmarks and folder is None:
+            _refuse_server(settings)
         if not settings.benchmarks:
             log.info("eval_%s: the recipe names no benchmarks", model)
             return
@@ -359,6 +357,14 @@ def run_recipe(recipe: Recipe) -> Path:
             return Pipeline.open(recipe, launch=launch).everything()
         follow(recipe, launch)
     return Path(recipe.run).expanduser() / "report.html"
+
+
+def _refuse_server(settings: Eval) -> None:
+    if settings.backend == "openai":
+        raise BadInput(
+            "eval.backend openai evaluates what a server serves, not this run's models: "
+            "dualtune eval RECIPE [--models NAME ...], with their names on the server."
+        )
 
 
 def _input_files(source: Source) -> list[Path]:
