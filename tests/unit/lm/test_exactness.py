@@ -9,12 +9,25 @@ from dualtune.lm import block_attention
 from dualtune.lm.blocks import find_blocks
 from dualtune.lm.loss import pack_loss
 from dualtune.lm.packing import Pack, plain_packs, trie_packs
+from dualtune.recipe import Adapter
 from tests.unit.lm.tiny import CONFIGS, tiny_groups, tiny_model
 
 TOLERANCE = 1e-5
+# bfloat16 has 8 bits of precision; a few layers lose a little more.
+BF16 = 2e-2
 MIXTURES = {"solve": (0,), "irsp": (1, 1, 1), "ir": (2, 2), "all": (0, 1, 1, 2, 2)}
 # (tokens a pack, tokens a row): one pack; several packs; several rows a pack.
 LAYOUTS = [(1 << 20, None), (120, None), (400, 90)]
+
+
+def gradients(model) -> dict[str, torch.Tensor]:
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.requires_grad}
+
+
+def distance(found, expected) -> float:
+    """Return how far all gradients together are from others."""
+    apart = sum(float((found[1][n] - g).norm() ** 2) for n, g in expected[1].items())
+    return (apart / sum(float(g.norm() ** 2) for g in expected[1].values())) ** 0.5
 
 
 def run(model, packs: list[Pack]) -> tuple[float, dict[str, torch.Tensor]]:
@@ -24,7 +37,7 @@ def run(model, packs: list[Pack]) -> tuple[float, dict[str, torch.Tensor]]:
         loss = pack_loss(model, pack, tasks=3).weighted
         loss.backward()
         total += float(loss)
-    return total, {n: p.grad.clone() for n, p in model.named_parameters()}
+    return total, gradients(model)
 
 
 def one_by_one(model, groups) -> tuple[float, dict[str, torch.Tensor]]:
@@ -39,7 +52,7 @@ def one_by_one(model, groups) -> tuple[float, dict[str, torch.Tensor]]:
         loss = model(input_ids=ids, labels=labels).loss * count * sequence.weight
         loss.backward()
         total += float(loss)
-    return total, {n: p.grad.clone() for n, p in model.named_parameters()}
+    return total, gradients(model)
 
 
 def assert_equal(found, expected) -> None:
@@ -74,6 +87,57 @@ def test_plain_batches_equal_one_by_one(name: str) -> None:
     packs = plain_packs([s for g in groups for s in g], tokens_per_pack=200)
     assert len(packs) > 1
     assert_equal(run(model, packs), one_by_one(model, groups))
+
+
+@pytest.mark.parametrize("kernel", ["sdpa", "eager", "trie"])
+@pytest.mark.parametrize("name", ["llama", "gemma3"])
+def test_bf16_autocast_is_as_near_as_bf16_is(name: str, kernel: str) -> None:
+    """Packed and one by one differ from fp32 alike: packing adds no error of its own."""
+    model = tiny_model(name)
+    groups = tiny_groups(MIXTURES["all"])
+    exact = one_by_one(model, groups)
+    with torch.autocast("cpu", torch.bfloat16):
+        alone = one_by_one(model, groups)
+        model.set_attn_implementation(kernel)
+        packed = run(model, trie_packs(groups, tokens_per_pack=400, tokens_per_row=90))
+    assert packed[0] == pytest.approx(exact[0], rel=BF16)
+    assert distance(packed, exact) < 2 * distance(alone, exact)
+    assert distance(packed, exact) < BF16
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora"])
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize("name", ["llama", "gemma3"])
+def test_adapters_and_gradient_checkpointing(name: str, checkpointing: bool, kind: str) -> None:
+    pytest.importorskip("peft")
+    from dualtune.lm.adapters import attach
+
+    model = attach(tiny_model(name, "sdpa"), Adapter(kind=kind, rank=4))
+    for parameter in model.parameters():  # else half of the adapter's gradients are zero
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.02)
+    groups = tiny_groups(MIXTURES["all"])
+    expected = one_by_one(model, groups)
+    model.set_attn_implementation("trie")
+    if checkpointing:
+        model.enable_input_require_grads()
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.train()
+    found = run(model, trie_packs(groups, tokens_per_pack=120))
+    assert set(found[1]) == set(expected[1]) != set()
+    assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("kernel", ["sdpa", "eager", "trie"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_gradient_checkpointing(name: str, kernel: str) -> None:
+    model = tiny_model(name)
+    groups = tiny_groups(MIXTURES["all"])
+    expected = one_by_one(model, groups)
+    model.set_attn_implementation(kernel)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    assert_equal(run(model, trie_packs(groups, tokens_per_pack=120)), expected)
 
 
 def test_a_mask_that_forgets_the_window_is_found_out() -> None:
