@@ -53,8 +53,9 @@ _PLACEHOLDER_BOX = re.compile(
 MAX_ASKED = 60  # characters of the X in a closing "The answer is X."
 _ASKED = re.compile(r"(?i)(?:\A|(?<=[\s*]))the answer is ")
 _TAG = re.compile(r"(?i)<(/?)(?:think|thinking|thought|reasoning)>")
+# "and", "or" or a comma, and what the next value is called: $x = \boxed{1}$ and $x = \boxed{2}$.
 _BETWEEN_BOXES = re.compile(
-    r"[$\s]*(?:,|(?:,\s*)?(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?)[$\s]*"
+    r"[$\s]*(?:,|(?:,\s*)?(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?)[$\s]*(?:[A-Za-z]\s*=\s*)?"
 )
 _MATH = re.compile(r"\s*[:*]*\s*(\$\$?|\\\[|\\\()")
 _CLOSING = {"$": "$", "$$": "$$", r"\[": r"\]", r"\(": r"\)"}

@@ -81,7 +81,7 @@ def compare(answer: str, gold: str, question: str = "") -> Status:
         if same:
             return "correct"
         unread |= same is None
-        if found.form not in ("opaque", "text"):
+        if _is_read(found) and all(_is_read(item) for item in found.items):
             break
     if not unread:
         # A sentence in place of a formula says nothing that can be compared.
@@ -136,11 +136,16 @@ def _is_strict(output: str, stated: Stated) -> bool:
     if stated.form == "boxed":
         return True
     asked = asked_form(output, formula=True) if stated.form == "stated" else None
-    return asked is not None and _is_read(read_structure(asked))
+    if asked is None:
+        return False
+    read = read_structure(asked)
+    words = read.form == "text" and not any(c.isdigit() for c in read.text)
+    return words or _is_read(read)
 
 
 def _is_read(answer: Answer) -> bool:
-    return answer.form != "opaque"
+    """Tell whether an answer is a value and no words or signs that were not understood."""
+    return answer.form not in ("opaque", "text")
 
 
 def _squeezed(text: str) -> str:

@@ -24,9 +24,7 @@ NOTHING = "the rationale states no letter"
 EXCEPTIONS = {
     "math-0240db7ffa": APART,
     "math-681d4a2604": APART,
-    "math-c9b61debea": APART,
     "math-e55543f845": APART,
-    "math-e6b9ba6816": APART,
     "math-29421c88ce": EITHER,
     "math-a7cf9617c2": EITHER,
     "aqua-71": NOTHING,
