@@ -1,8 +1,9 @@
-"""What packing saves and what attention costs: tokens a Problem, and seconds a step by layout.
+"""What packing saves and costs: tokens a Problem, packing's own speed, seconds a step by layout.
 
-Prints the tokens of a Problem, in all and distinct, for several numbers of masks; then the time of
-forward and backward of one optimiser step under each attention kernel and layout, in turn, the
-best of ``--repeats``. The last line is JSON. Give ``--repeats 0`` to count tokens alone.
+Prints the tokens of a Problem, in all and distinct, for several numbers of masks and both forms of
+IRSP; how many instances a second one core packs, alone and with deriving and encoding them; then
+the time of forward and backward of one optimiser step under each attention kernel and layout, in
+turn, the best of ``--repeats``. The last line is JSON. Give ``--repeats 0`` to leave the last out.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import os
 import time
 from typing import Any
 
-# Read when torch is loaded: sleep instead of spin where the cores are shared.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from dualtune.processes import set_thread_waiting
 
 LAYOUTS: tuple[tuple[str, int, int | None], ...] = (
     ("trie", 4096, None),
@@ -26,6 +26,7 @@ LAYOUTS: tuple[tuple[str, int, int | None], ...] = (
 
 def main() -> None:
     """Count and time."""
+    set_thread_waiting(os.environ)
     from dualtune.lm.encode import Encoder
     from dualtune.lm.models import load_model, load_tokenizer, resolve_model
     from dualtune.recipe import Model, Source
@@ -36,15 +37,21 @@ def main() -> None:
     encoder = Encoder(load_tokenizer(folder))
     problems = load_problems(Source(path=options.data, limit=options.problems))
     tokens = {}
-    for masks in (0, 1, 3):
+    for masks, form in ((0, "plain"), *((m, f) for m in (1, 3) for f in ("plain", "conversation"))):
         steps = [
-            _preparer(encoder, masks, 4096, None).step(problems[i : i + 16], 0)
+            _preparer(encoder, masks, 4096, None, form).step(problems[i : i + 16], 0)
             for i in range(0, len(problems), 16)
         ]
         total = sum(s.tokens_total for s in steps) / len(problems)
         distinct = sum(s.tokens_distinct for s in steps) / len(problems)
-        tokens[f"({masks},{masks})"] = [round(total), round(distinct)]
-        print(f"({masks},{masks}) masks: {total:.0f} tokens a Problem, {distinct:.0f} distinct")
+        name = f"({masks},{masks}) {form}"
+        tokens[name] = [round(total), round(distinct)]
+        print(f"{name}: {total:.0f} tokens a Problem, {distinct:.0f} distinct")
+    speed = _packing(_preparer(encoder, 3, 4096, None), problems)
+    print(
+        f"packing: {speed['alone']:,} instances a second and core, with deriving and encoding "
+        f"{speed['all']:,}"
+    )
     seconds: dict[str, float] = {}
     if options.repeats:
         model = load_model(folder, attention="trie")
@@ -54,7 +61,7 @@ def main() -> None:
             name = f"{kernel} pack {pack} row {row or pack}"
             seconds[name] = round(best, 2)
             print(f"{name}: {best:.1f} s for {step.tokens_distinct:,} tokens", flush=True)
-    print(json.dumps({"tokens": tokens, "seconds": seconds}))
+    print(json.dumps({"tokens": tokens, "packing": speed, "seconds": seconds}))
 
 
 def _options() -> argparse.Namespace:
@@ -69,13 +76,36 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _preparer(encoder: Any, masks: int, pack: int, row: int | None) -> Any:
+def _packing(preparer: Any, problems: Any) -> dict[str, int]:
+    """Return instances packed in a second of processor time, alone and with all before it."""
+    from collections import Counter
+
+    from dualtune.lm.packing import trie_packs
+
+    started = time.process_time()
+    groups = [
+        [one for _, one in group]
+        for problem in problems
+        for group in preparer.groups(problem, 0, Counter())
+    ]
+    encoded = time.process_time()
+    for first in range(0, len(groups), 16):
+        trie_packs(groups[first : first + 16], tokens_per_pack=4096)
+    packed = time.process_time()
+    instances = sum(map(len, groups))
+    return {
+        "alone": round(instances / (packed - encoded)),
+        "all": round(instances / (packed - started)),
+    }
+
+
+def _preparer(encoder: Any, masks: int, pack: int, row: int | None, form: Any = "plain") -> Any:
     from dualtune.lm.steps import Layout, Preparer
     from dualtune.recipe import Ir, Irsp, Tasks
 
     return Preparer(
         encoder=encoder,
-        tasks=Tasks(irsp=Irsp(per_problem=masks), ir=Ir(per_problem=masks)),
+        tasks=Tasks(irsp=Irsp(per_problem=masks, form=form), ir=Ir(per_problem=masks)),
         seed=0,
         system=None,
         max_length=1024,
