@@ -19,7 +19,6 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
 from torch.utils.data import Dataset
 
 from dualtune.errors import BadInput, DualtuneError
@@ -233,7 +232,7 @@ def process_group(place: Place, store: Any, *, device: str, parallel: str) -> It
 
     Args:
         place: Of this process.
-        store: Where the ranks meet.
+        store: Where the ranks meet, and no other group does.
         device: ``cpu`` or ``cuda``.
         parallel: The recipe's ``train.parallel``: ``auto``, ``ddp`` or ``fsdp``.
 
@@ -257,7 +256,7 @@ def process_group(place: Place, store: Any, *, device: str, parallel: str) -> It
     dist.init_process_group(
         # What is counted on the CPU is summed there, without waiting for the GPU.
         "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl",
-        store=PrefixStore("training", store),
+        store=store,
         rank=place.rank,
         world_size=place.size,
         timeout=TIMEOUT,

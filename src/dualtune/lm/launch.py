@@ -91,17 +91,21 @@ class Launch:
     Where the processes fail, one of them raises its error and the others exit without a word.
     """
 
-    def __init__(self, place: Place) -> None:
-        """Meet the other processes at the launcher's store.
+    def __init__(self, place: Place, *, store: Any = None) -> None:
+        """Meet the other processes.
 
         Args:
             place: Of this process.
+            store: A key-value store of torch.distributed; None takes the launcher's.
         """
         from torch.distributed.rendezvous import rendezvous
 
         self.place = place
-        meeting: Any = rendezvous("env://")
-        self.store, _, _ = next(meeting)
+        if store is None:
+            meeting: Any = rendezvous("env://")
+            store, _, _ = next(meeting)
+        self.store = store
+        self._trainings = 0
         self._hidden = {n: os.environ[n] for n in _SEEN_BY_LIBRARIES if n in os.environ}
         if not self.is_first:
             # What all ranks find alike is told once.
@@ -150,10 +154,14 @@ class Launch:
         Raises:
             BadInput: If this machine has fewer GPUs than processes.
         """
+        from torch.distributed.distributed_c10d import PrefixStore
+
         from dualtune.lm.distributed import process_group
 
+        self._trainings += 1
+        store = PrefixStore(f"training-{self._trainings}", self.store)
         os.environ.update(self._hidden)
-        with process_group(self.place, self.store, device=device, parallel=parallel) as ranks:
+        with process_group(self.place, store, device=device, parallel=parallel) as ranks:
             yield ranks
         if self.is_first:
             _hide()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +89,11 @@ def tune(
     settings = recipe.train
     _check_settings(settings, validation)
     device = find_device(settings.device)
+    if settings.parallel == "fsdp":
+        from dualtune.lm.shards import check_shardable
+
+        precision = choose_precision(settings.precision, device)
+        check_shardable(adapter=settings.adapter.kind, precision=precision)
     job = _Job(recipe, run, train, validation, fingerprint, device)
     if launch is None:
         if settings.parallel == "fsdp":
@@ -98,9 +101,13 @@ def tune(
                 "train.parallel is fsdp, but this process runs alone. Start it with torchrun "
                 "--nproc-per-node N (or accelerate launch), or set train.parallel: auto."
             )
-        return _tune(job, Ranks())
-    with launch.together(device, parallel=settings.parallel) as ranks:
-        return _tune(job, ranks)
+        done = _tune(job, Ranks())
+    else:
+        with launch.together(device, parallel=settings.parallel) as ranks:
+            done = _tune(job, ranks)
+    if isinstance(done, Stopped):  # on all ranks, which have parted in peace
+        raise done
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ class _Job:
     device: str
 
 
-def _tune(job: _Job, ranks: Ranks) -> Path:
+def _tune(job: _Job, ranks: Ranks) -> Path | Stopped:
     import torch
     from transformers import PrinterCallback, set_seed
 
@@ -140,7 +147,9 @@ def _tune(job: _Job, ranks: Ranks) -> Path:
     # Whole it may be too large for one device: sharding moves it there layer by layer.
     model = _load(recipe, folder, attention, device, whole=not ranks.sharded)
     if ranks.sharded:
-        model = _sharded(model, settings, ranks, device=device, precision=precision)
+        from dualtune.lm.shards import shard
+
+        model = shard(model, size=ranks.size, device=device, precision=precision)
     if settings.trie:
         verify_on_model(model, preparer, job.train, epoch=preflight.busiest)
     steps = Steps(job.train, preparer, per_step=settings.problems_per_step, epochs=settings.epochs)
@@ -181,10 +190,10 @@ def _tune(job: _Job, ranks: Ranks) -> Path:
     if resume and evidence.must_stop_at(done):  # stopped there, and killed before it was written
         trainer.restore(resume)
     else:
-        with stop.watching(), tokenizers_in_workers():
+        with stop.watching():
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.state.global_step < len(steps) and not evidence.ran_out_of_patience:
-        raise Stopped(
+        return Stopped(
             f"stopped at step {trainer.state.global_step} of {len(steps)}; the checkpoint is "
             f"saved in {checkpoints}. Give the same command again to go on."
         )
@@ -231,13 +240,6 @@ def _open_log(path: Path, ranks: Ranks, **settings: Any) -> TrainLog:
     # One after the other: rank 0 drops the lines of steps that are taken again.
     ranks.on_first(lambda: opened.append(TrainLog(path, **settings)))
     return opened[0] if opened else TrainLog(path, **settings, writes=False)
-
-
-def _sharded(model: Any, settings: Train, ranks: Ranks, *, device: str, precision: str) -> Any:
-    from dualtune.lm.shards import check_shardable, shard
-
-    check_shardable(adapter=settings.adapter.kind, precision=precision)
-    return shard(model, size=ranks.size, device=device, precision=precision)
 
 
 def _check_settings(settings: Train, validation: Sequence[Problem]) -> None:
@@ -313,20 +315,6 @@ def _arguments(recipe: Recipe, output: Path, *, steps: int, precision: str, devi
         log.warning("%d GPUs are visible; training uses the first one", arguments.n_gpu)
         arguments._n_gpu = 1
     return arguments
-
-
-@contextmanager
-def tokenizers_in_workers() -> Iterator[None]:
-    """Keep tokenizers single-threaded while worker processes encode."""
-    before = os.environ.get("TOKENIZERS_PARALLELISM")
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TOKENIZERS_PARALLELISM"]
-        else:
-            os.environ["TOKENIZERS_PARALLELISM"] = before
 
 
 def _attention(recipe: Recipe, folder: Path | str, device: str) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shutil
 import signal
 import time
@@ -112,7 +113,7 @@ class DualTrainer(Trainer):
             collate_fn=_only,
             num_workers=workers,
             prefetch_factor=2 if workers else None,
-            worker_init_fn=_leave_signals_to_the_trainer,
+            worker_init_fn=_start_worker,
         )
 
     def training_step(
@@ -263,7 +264,7 @@ class DualTrainer(Trainer):
         step = self.state.global_step
         if not self.keeps_best or self.train_log.best_step() != step:
             return
-        target = best_folder(Path(self.args.output_dir), step)
+        target = best_folder(Path(str(self.args.output_dir)), step)
         # Of a run that was killed after it.
         self.ranks.on_first(lambda: shutil.rmtree(target, ignore_errors=True))
         self._write(target, partial(self._write_weights, target))
@@ -276,7 +277,7 @@ class DualTrainer(Trainer):
             return self.state.global_step
         if step != self.state.global_step:
             log.info("keeping the weights of step %d, the best epoch", step)
-            self.restore(best_folder(Path(self.args.output_dir), step))
+            self.restore(best_folder(Path(str(self.args.output_dir)), step))
         return step
 
     def _write_weights(self, target: Path) -> None:
@@ -289,7 +290,7 @@ class DualTrainer(Trainer):
 
     def _remove_unneeded(self) -> None:
         if self.keeps_best:
-            folder, best_step = Path(self.args.output_dir), self.train_log.best_step
+            folder, best_step = Path(str(self.args.output_dir)), self.train_log.best_step
             self.ranks.on_first(lambda: remove_unneeded(folder, best_step))
 
     def _seal(self, target: Path, failed: str | None) -> None:
@@ -364,11 +365,13 @@ class DualTrainer(Trainer):
         return 0
 
 
-def _leave_signals_to_the_trainer(_: int) -> None:
+def _start_worker(_: int) -> None:
     # Ctrl-C, timeout and batch systems signal the whole process group. A worker that died of it
     # would end training without a checkpoint; the trainer stops its workers itself.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # Workers are many enough: their tokenizers use one thread each.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     # Shared memory by file name: descriptors run out where a step has many packs.
     torch.multiprocessing.set_sharing_strategy("file_system")  # type: ignore[no-untyped-call]
 
