@@ -121,6 +121,7 @@ class Probe:
             top_p=1.0,
             repetition_penalty=1.0,
             no_repeat_ngram_size=0,
+            use_cache=True,
             max_new_tokens=self.max_new_tokens,
             eos_token_id=stops,
             pad_token_id=self.encoder.stop_id,
@@ -130,7 +131,6 @@ class Probe:
                 input_ids=ids.to(model.device),
                 attention_mask=mask.to(model.device),
                 generation_config=config,
-                use_cache=True,
                 synced_gpus=sharded,
             )
         answers = []
