@@ -42,6 +42,7 @@ MEMORY = 2 << 30  # address space, in bytes, that grading may take
 # characters.
 CHUNK_ROWS, SLOW_ROW, CHUNK_CHARACTERS = 1024, 16, 1 << 18
 AHEAD = 16  # chunks a worker that may be done before the one whose turn it is
+MAX_DEATHS = 20  # keepers that may die one after the other, with no row graded between
 FEW = 512  # number rows below which starting processes costs more than it saves
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -186,7 +187,7 @@ class _Job:
 class _Keeper:
     """A process that grades chunks, and its end of the line."""
 
-    def __init__(self) -> None:
+    def __init__(self, grader: worker.Grader) -> None:
         self.line, far = Pipe()
         self.job: _Job | None = None
         with far:
@@ -200,8 +201,9 @@ class _Keeper:
                 env={**os.environ, "PYTHONHASHSEED": "0"},
             )
         try:
+            self.line.send(grader)
             self.line.recv_bytes()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, ConnectionResetError, BrokenPipeError):
             self.close()
             raise DualtuneError(
                 "a process for grading cannot be started: its own message stands above. "
@@ -222,6 +224,7 @@ class _Pool:
         self._count, self._seconds, self._memory = count, seconds, memory
         self._grader = grader
         self._keepers: list[_Keeper] = []
+        self._deaths = 0  # of keepers, since one of them last reported
 
     def run(self, chunks: Iterable[list[GradeRow]]) -> Iterator[Graded]:
         """Grade chunks; yields the grades in order."""
@@ -260,14 +263,14 @@ class _Pool:
                 return keeper
         if len(self._keepers) == self._count:
             return None
-        self._keepers.append(_Keeper())
+        self._keepers.append(_Keeper(self._grader))
         return self._keepers[-1]
 
     def _send(self, keeper: _Keeper, job: _Job) -> None:
         start = len(job.results)
         stop = start + 1 if job.singly else len(job.rows)
         rest = [_sent(row) for row in job.rows[start:stop]]
-        task = worker.Task(self._grader, self._seconds, self._memory, rest)
+        task = worker.Task(self._seconds, self._memory, rest)
         keeper.job = job
         with suppress(BrokenPipeError, ConnectionResetError):  # it died: seen where we listen
             keeper.line.send_bytes(reduction.ForkingPickler.dumps(task))
@@ -284,7 +287,7 @@ class _Pool:
             except (EOFError, ConnectionResetError):
                 self._replace(keeper, job)
                 continue
-            job.deaths = 0
+            job.deaths = self._deaths = 0
             _say_what_broke(job.rows[len(job.results) :], results)
             job.results += results
             if job.is_done:
@@ -296,6 +299,12 @@ class _Pool:
         """Start a new keeper where one was killed, from outside or for memory."""
         keeper.close()
         self._keepers.remove(keeper)
+        self._deaths += 1
+        if self._deaths > MAX_DEATHS:
+            raise DualtuneError(
+                f"the processes that grade were killed {self._deaths} times in a row, perhaps for "
+                "memory: grade with fewer workers, or on a machine with more."
+            )
         job.deaths += job.singly
         job.singly = True
         if job.deaths > 1:  # twice with this row alone: it is the row's doing
@@ -304,7 +313,7 @@ class _Pool:
             job.results += results
             job.deaths = 0
         if not job.is_done:
-            self._keepers.append(_Keeper())
+            self._keepers.append(_Keeper(self._grader))
             self._send(self._keepers[-1], job)
 
 

@@ -24,7 +24,7 @@ __all__ = ["Limits", "Ran", "extract_program", "run_program", "run_programs"]
 
 Status = Literal["ok", "error", "timed_out", "memory", "output", "refused"]
 
-MAX_PROGRAM = 100_000  # characters; a longer program is not run
+MAX_PROGRAM = 200_000  # characters; a longer program is not run
 MAX_ERROR = 2000  # characters of an error that are kept
 MAX_ANSWER = 10_000
 _BATCH = 64  # programs a worker that are under way at once

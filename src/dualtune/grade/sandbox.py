@@ -219,8 +219,14 @@ def _last_line(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _becomes_nobody() -> bool:
-    """Say whether root becomes nobody: where that user can read the interpreter's files."""
+    """Say whether root becomes nobody: where that user exists (it may not, in a container) and can
+    read the interpreter's files.
+    """
     if os.geteuid() != 0:
+        return False
+    ranges = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    users = [(int(first), int(count)) for first, _, count in map(str.split, ranges)]
+    if not any(first <= _jail.NOBODY < first + count for first, count in users):
         return False
     paths = [Path(path).resolve() for path in (*readable_paths(), sys.executable)]
     folders = {parent for path in paths for parent in path.parents}
