@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dualtune.sources.readers import load_problems
     from dualtune.tasks.derive import derive
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _HOMES = {
     "Instance": "dualtune.records",
