@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _SEEN_BY_LIBRARIES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 _NEEDED = ("RANK", "MASTER_ADDR", "MASTER_PORT")
 _HOW = "torchrun --nproc-per-node N --no-python dualtune train RECIPE.yaml"
+# What accelerate launch asks accelerate to do with the model, which is done here.
+_WRAPPERS = {"ACCELERATE_USE_FSDP": "--use_fsdp", "ACCELERATE_USE_DEEPSPEED": "--use_deepspeed"}
 # Keys of the store.
 _CALL, _END, _FAILURES = "dualtune/call", "dualtune/end", "dualtune/failures"
 _POLL = 0.2  # seconds between two looks at the store
@@ -59,7 +61,8 @@ def find_place() -> Place | None:
         None where it runs alone.
 
     Raises:
-        BadInput: If there are several processes without the variables by which they meet.
+        BadInput: If there are several processes without the variables by which they meet, or
+            accelerate is to wrap the model in a way of its own.
     """
     size = _number("WORLD_SIZE", 1)
     if size == 1:
@@ -70,6 +73,12 @@ def find_place() -> Place | None:
             f"WORLD_SIZE is {size}, but {', '.join(missing)} is not set, so the processes cannot "
             f"meet. Start them with {_HOW} (or accelerate launch), or unset WORLD_SIZE."
         )
+    for name, flag in _WRAPPERS.items():
+        if os.environ.get(name, "").lower() == "true":
+            raise BadInput(
+                f"accelerate launch was given {flag} (or its configuration says so), but dualtune "
+                "divides the model itself: leave it out, and set train.parallel: fsdp."
+            )
     rank = _number("RANK", 0)
     if not 0 <= rank < size:
         raise BadInput(f"RANK is {rank}, but WORLD_SIZE is {size}: ranks go from 0 to {size - 1}.")

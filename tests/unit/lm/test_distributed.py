@@ -348,6 +348,11 @@ def test_processes_that_cannot_meet_are_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(BadInput, match=r"WORLD_SIZE is 2, but RANK.*torchrun"):
         find_place()
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(BadInput, match=r"given --use_fsdp.*train\.parallel: fsdp"):
+        find_place()
     monkeypatch.setenv("WORLD_SIZE", "two")
     with pytest.raises(BadInput, match="WORLD_SIZE is 'two'"):
         find_place()
