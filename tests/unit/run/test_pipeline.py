@@ -89,7 +89,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("model/config.json", "train.json", "train.jsonl"):
             written(self.run / name)
 
-    def evaluated(self: Pipeline, model: str) -> None:
+    def evaluated(self: Pipeline, model: str, folder: Path | str | None) -> None:
         written(self.run / "eval.json")
         written(self.run / "eval" / model / "synthetic_test.cot.jsonl")
 
