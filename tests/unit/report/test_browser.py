@@ -15,6 +15,7 @@ from dualtune.report.render import asset
 
 from .fake_eval import FORMULA, write_nine
 from .fake_run import NASTY, write_run
+from .looks import CONTRAST, TOO_WIDE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -78,13 +79,7 @@ def test_draws_and_fits_and_fetches_nothing(
     # Opened parts must fit as well.
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    too_wide = page.evaluate(
-        """width => [...document.querySelectorAll('main *')].filter((e) =>
-            e.getBoundingClientRect().right > width + 0.5 && !e.closest('legend')
-        ).map((e) => e.outerHTML.slice(0, 90))""",
-        width,
-    )
-    assert too_wide == []
+    assert page.evaluate(TOO_WIDE, width) == []
     clipped = page.evaluate(
         """() => [...document.querySelectorAll('.plot')].flatMap((plot) => {
             const box = plot.getBoundingClientRect();
@@ -147,6 +142,33 @@ def counts(page: Page) -> list[int]:
 
 def marks(page: Page) -> list[str]:
     return page.locator("#texts .answer > h4 .mark").all_inner_texts()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_kind_of_row_fits_and_is_readable(
+    browser: Browser, nine_page: Path, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 844},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    for row in ("math/math-5", "sat/sat-1", "gsm8k/gsm8k-7", "simuleq.pot/simuleq-5"):
+        show(page, nine_page, f"#row={row}")
+        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(TOO_WIDE, width) == []
+        assert page.evaluate(CONTRAST) == []
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('input, select, button, a')].filter((e) =>
+            !(e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim())
+        ).map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))
+    context.close()
 
 
 def test_outcomes_part_the_rows_and_add_up(page: Page) -> None:
@@ -294,6 +316,9 @@ def test_samples_programs_options_and_formulas(browser: Browser, nine_page: Path
         (r"$\frac12 + x_{10}^{n}$", "1/2 + x₁₀ⁿ"),
         (r"$\sqrt[3]{x^{a+b}}$", "³√(x^(a+b))"),
         (r"It costs $5 and then $10.", "It costs $5 and then $10."),
+        (r"$\frac{(x-2)-(x+2)}{x(y)}$", "((x-2)-(x+2))/(x(y))"),
+        (r"$3$ times $11n+3$, $5 for two or 5$", "3 times 11n+3, $5 for two or 5$"),
+        ("So\\begin{align*}\na &= b^2 \\\\ c\n\\end{align*}", "So\na = b² \n c\n"),
         (r"It costs \$5, or 20\%.", "It costs $5, or 20%."),
         (r"\(90^\circ\) and \[x \ge 0\]", "90° and x ≥ 0"),
         (r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}", "(1, 2; 3, 4)"),

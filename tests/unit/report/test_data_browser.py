@@ -19,34 +19,12 @@ from dualtune.report.pack import embed
 from dualtune.tasks.derive import derive
 
 from .fake_run import HARD, NASTY, story, write_hard, write_run
+from .looks import CONTRAST, TOO_WIDE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 DRAWN = "html[data-problems=drawn]"
-
-CONTRAST = """() => {
-    const light = (c) => {
-        const [r, g, b] = c.map((v) => v / 255)
-            .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-    const ground = (e) => {
-        for (; e; e = e.parentElement) {
-            const c = parse(getComputedStyle(e).backgroundColor);
-            if (c.length === 3 || c[3] > 0) return c.slice(0, 3);
-        }
-        return [255, 255, 255];
-    };
-    return [...document.querySelectorAll('body *')].filter((e) =>
-        !e.closest('script, style, noscript, .skip, legend, :disabled, svg') && e.checkVisibility()
-        && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
-    ).map((e) => {
-        const [a, b] = [light(parse(getComputedStyle(e).color).slice(0, 3)), light(ground(e))];
-        return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.outerHTML.slice(0, 80)];
-    }).filter(([ratio]) => ratio < 4.5);
-}"""
 
 
 def written(folder: Path) -> Path:
@@ -111,13 +89,7 @@ def test_fits_is_readable_and_fetches_nothing(
         show(page, source, address)
         page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        too_wide = page.evaluate(
-            """width => [...document.querySelectorAll('main *')].filter((e) =>
-                e.getBoundingClientRect().right > width + 0.5 && !e.closest('legend, svg')
-            ).map((e) => e.outerHTML.slice(0, 90))""",
-            width,
-        )
-        assert too_wide == []
+        assert page.evaluate(TOO_WIDE, width) == []
         assert page.evaluate(CONTRAST) == []
     assert [
         url for url in requests if not url.startswith(("file:", "blob:", "data:", "about:"))

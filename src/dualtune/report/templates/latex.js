@@ -18,18 +18,22 @@ const latex = (() => {
     phi: "φ", varphi: "φ", chi: "χ", psi: "ψ", omega: "ω", Gamma: "Γ", Delta: "Δ", Theta: "Θ", Lambda: "Λ",
     Pi: "Π", Sigma: "Σ", Phi: "Φ", Psi: "Ψ", Omega: "Ω",
     left: "", right: "", big: "", Big: "", bigl: "", bigr: "", Bigl: "", Bigr: "", displaystyle: "", limits: "",
-    textstyle: "", nonumber: "", hline: "", hspace: "", phantom: "",
+    textstyle: "", nonumber: "", hline: "", allowbreak: "", rm: "", bf: "", cal: "", scriptsize: "",
+    dotsb: "⋯", dotsm: "⋯", dotsc: "…", Longrightarrow: "⇒", longrightarrow: "→", downarrow: "↓", uparrow: "↑",
+    Box: "□", square: "□", diamond: "◇", bigcirc: "○", ast: "*", oplus: "⊕", otimes: "⊗", propto: "∝",
+    clubsuit: "♣", spadesuit: "♠", heartsuit: "♥", diamondsuit: "♦", arg: "arg",
     sin: "sin", cos: "cos", tan: "tan", cot: "cot", sec: "sec", csc: "csc", log: "log", ln: "ln", exp: "exp",
     gcd: "gcd", max: "max", min: "min", lim: "lim", arcsin: "arcsin", arccos: "arccos", arctan: "arctan",
     det: "det", mod: "mod", bmod: "mod", deg: "deg",
   };
   const WORDS = new Set(["text", "textbf", "textit", "textrm", "mathrm", "mathbf", "mathit", "mathcal", "mathbb", "mathsf",
-    "operatorname", "mbox", "emph", "bold", "boldsymbol"]);
+    "operatorname", "mbox", "emph", "bold", "boldsymbol", "textnormal", "underline", "cancel"]);
+  const DROPPED = new Set(["hspace", "vspace", "phantom", "hphantom", "vphantom", "color", "label", "cline"]);
   const OVER = { overline: "\u0305", bar: "\u0305", hat: "\u0302", vec: "\u20d7", widehat: "\u0302", overrightarrow: "\u20d7" };
   const RAISED = zip("0123456789+-=()n i", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ ⁱ");
   const LOWERED = zip("0123456789+-=() ", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ ");
   const MATRIX = { pmatrix: "()", bmatrix: "[]", vmatrix: "||", matrix: "()", smallmatrix: "()", array: "()" };
-  const MATH = /\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|(?<!\\)\$(?=\S)((?:[^$\\]|\\[\s\S])+?)(?<=\S)\$(?!\d)/g;
+  const MATH = /(\\begin\{(?:align|aligned|alignat|equation|eqnarray|gather|multline)(\*?)\}[\s\S]+?\\end\{[a-z]+\2\})|\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|(?<!\\)\$(?=\S)((?:[^$\\]|\\[\s\S])+?)(?<=\S)\$(?!\d)/g;
   const DRAWING = /(\[asy\][\s\S]*?(?:\[\/asy\]|$))/;
 
   function zip(from, to) {
@@ -55,7 +59,16 @@ const latex = (() => {
     return [text.slice(at + 1), text.length];
   }
 
-  const simple = (text) => /^-?[\p{L}\d.]+$|^\(.*\)$/u.test(text);
+  // Whether a text is one number, one name or one pair of brackets, so that a / beside it is clear.
+  function simple(text) {
+    if (/^-?[\p{L}\d.]+$/u.test(text)) return true;
+    if (!/^\(.*\)$/s.test(text)) return false;
+    let depth = 0;
+    return [...text].every((char, i) => {
+      depth += char === "(" ? 1 : char === ")" ? -1 : 0;
+      return depth > 0 || i === text.length - 1;
+    });
+  }
   const wrapped = (text) => (simple(text) ? text : `(${text})`);
 
   function script(text, marks, sign) {
@@ -97,6 +110,7 @@ const latex = (() => {
       const [inner, end] = one();
       return [` (mod ${plain(inner)})`, end];
     }
+    if (DROPPED.has(name)) return ["", one()[1]];
     if (WORDS.has(name)) {
       const [inner, end] = one();
       return [plain(inner), end];
@@ -123,7 +137,7 @@ const latex = (() => {
           continue;
         }
         const next = text[at + 1] || "";
-        result += next === "\\" ? "\n" : ",;: ".includes(next) ? " " : next === "!" ? "" : "$%&#_{}".includes(next) ? next : char + next;
+        result += next === "\\" ? "\n" : ",;: ".includes(next) ? " " : next === "!" ? "" : next === "|" ? "‖" : "$%&#_{}".includes(next) ? next : char + next;
         at += 2;
       } else if (math && (char === "^" || char === "_")) {
         const [inner, end] = argument(text, at + 1);
@@ -137,8 +151,8 @@ const latex = (() => {
     return result;
   }
 
-  // An amount such as "$5, or 5$" is no mathematics.
-  const isMath = (text) => /[\\^_{}=<>]/.test(text) || !/^\d/.test(text);
+  // What stands between two amounts of dollars, "$5, or 5$", is no mathematics.
+  const isMath = (text) => /[\\^_{}=<>]/.test(text) || !/^\d/.test(text) || !/[a-zA-Z]{2}/.test(text);
 
   function prose(text) {
     return /\\[a-zA-Z]/.test(text) ? plain(text, false) : text.replace(/\\([$%])/g, "$1");
@@ -151,8 +165,8 @@ const latex = (() => {
       if (i % 2) return part;
       let result = "", last = 0;
       for (const found of part.matchAll(MATH)) {
-        const inner = found[1] ?? found[2] ?? found[3] ?? found[4];
-        if (!isMath(inner)) continue;
+        const inner = found[1] ?? found[3] ?? found[4] ?? found[5] ?? found[6];
+        if (found[6] !== undefined && !isMath(inner)) continue;
         result += prose(part.slice(last, found.index)) + plain(inner);
         last = found.index + found[0].length;
       }
@@ -161,7 +175,7 @@ const latex = (() => {
   }
 
   // An answer that stands alone: all of it is mathematics if any of it is.
-  const answer = (text) => (/\\[a-zA-Z]|[\^_]\S/.test(text) && !text.includes("$") ? plain(text) : readable(text));
+  const answer = (text) => (/\\|[\^_]\S/.test(text) && !text.includes("$") ? plain(text) : readable(text));
 
   return { readable, answer };
 })();
