@@ -21,6 +21,7 @@ pytest.importorskip("lm_eval")
 pytestmark = pytest.mark.integration
 
 SETTINGS = Eval(benchmarks=("synthetic_test",), limit=6, batch_size=2, max_new_tokens=16)
+SAMPLED = SETTINGS.model_copy(update={"limit": 3, "samples": 2, "temperature": 0.8, "top_p": 0.95})
 BENCHMARK = "synthetic_test.cot.jsonl"
 PROGRAM = """
 import sys
@@ -45,8 +46,8 @@ def folder() -> Any:
     return resolve_model(Model())
 
 
-def start(folder: Path, run: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", PROGRAM, str(folder), str(run), SETTINGS.model_dump_json()]
+def start(folder: Path, run: Path, settings: Eval = SETTINGS) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(run), settings.model_dump_json()]
     return subprocess.Popen(
         command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stderr=subprocess.DEVNULL
     )
@@ -57,6 +58,17 @@ def read_rows(run: Path) -> list[Any]:
     return [json.loads(line) for line in lines]
 
 
+def kill_after(lines: int, process: subprocess.Popen[bytes], file: Path) -> None:
+    """Kill a process once a file has so many lines."""
+    deadline = time.monotonic() + 240
+    while not (file.exists() and file.read_bytes().count(b"\n") >= lines):
+        assert process.poll() is None, f"the evaluation ended early: {process.returncode}"
+        assert time.monotonic() < deadline, "no batch was stored"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
 def test_a_killed_evaluation_goes_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,25 +76,18 @@ def test_a_killed_evaluation_goes_on(
     from dualtune.evaluate.hf import Backend
 
     file = tmp_path / "eval" / "base" / BENCHMARK
-    process = start(folder, tmp_path)
-    deadline = time.monotonic() + 240
-    while not (file.exists() and file.read_bytes().count(b"\n") >= 2):
-        assert process.poll() is None, f"the evaluation ended early: {process.returncode}"
-        assert time.monotonic() < deadline, "no batch was stored"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_after(2, start(folder, tmp_path), file)
     stored = read_rows(tmp_path)
     assert 2 <= len(stored) < 6, "killed too late to test anything"
 
     asked: list[str] = []
-    original = Backend.generate_rows
+    original = Backend.generate_batch
 
-    def spy(self: Backend, requests: Sequence[Any]) -> Any:
-        asked.extend(request.args[0] for request in requests)
-        return original(self, requests)
+    def spy(self: Backend, asks: Sequence[Any]) -> Any:
+        asked.extend(ask.request.prompt for ask in asks)
+        return original(self, asks)
 
-    monkeypatch.setattr(Backend, "generate_rows", spy)
+    monkeypatch.setattr(Backend, "generate_batch", spy)
     results = evaluate_model(
         folder, "base", settings=SETTINGS, model=Model(), run=tmp_path, train_source="synthetic"
     )
@@ -91,6 +96,64 @@ def test_a_killed_evaluation_goes_on(
     assert not {row["prompt"] for row in stored} & set(asked)
     final = {row["id"]: row for row in read_rows(tmp_path)}
     assert len(final) == 6
-    assert all(final[row["id"]] == row for row in stored)
+    assert all(final[row["id"]]["outputs"] == row["outputs"] for row in stored)
+    assert all(row["status"] for row in final.values())
     # A model that reads the question does not write the same for each.
     assert len({row["outputs"][0] for row in final.values()}) > 2
+
+
+def test_killed_sampling_draws_what_a_straight_one_would(folder: Path, tmp_path: Path) -> None:
+    from dualtune.evaluate.harness import evaluate_model
+
+    def evaluate(run: Path, settings: Eval) -> list[Any]:
+        evaluate_model(
+            folder, "base", settings=settings, model=Model(), run=run, train_source="synthetic"
+        )
+        return [row["outputs"] for row in read_rows(run)]
+
+    killed = tmp_path / "killed"
+    kill_after(1, start(folder, killed, SAMPLED), killed / "eval" / "base" / BENCHMARK)
+    assert len(read_rows(killed)) < 3, "killed too late to test anything"
+    straight = evaluate(tmp_path / "straight", SAMPLED)
+    assert evaluate(killed, SAMPLED) == straight
+    assert all(len(set(outputs)) == 2 for outputs in straight), "samples of a row must differ"
+
+
+def test_a_killed_evaluation_of_a_server_goes_on(tmp_path: Path) -> None:
+    from tests.unit.evaluate.stub_server import StubServer
+
+    server = StubServer()
+    server.seconds = 0.2
+    try:
+        settings = SETTINGS.model_copy(
+            update={
+                "backend": "openai",
+                "base_url": server.base_url,
+                "api": "chat",
+                "limit": 12,
+                "samples": 2,
+                "temperature": 0.8,
+            }
+        )
+        kill_after(3, start(Path("tiny"), tmp_path, settings), tmp_path / "eval/base" / BENCHMARK)
+        stored = sum(out is not None for row in last_rows(tmp_path) for out in row["outputs"])
+        before = len(server.asked)
+        server.seconds = 0.0
+        from dualtune.evaluate.harness import evaluate_model
+
+        evaluate_model(
+            "tiny", "base", settings=settings, model=Model(), run=tmp_path, train_source="synthetic"
+        )
+    finally:
+        server.stop()
+    rows = read_rows(tmp_path)
+    assert [len(row["outputs"]) for row in rows] == [2] * 12
+    assert len(server.asked) - before == 24 - stored
+    # Two requests were under way when it was killed: no more than those were asked twice.
+    assert len(server.asked) - 24 <= 2
+    assert len(server.times_asked()) == 24
+
+
+def last_rows(run: Path) -> list[Any]:
+    """The rows of an unfinished file: of lines with the same id the last one holds all samples."""
+    return list({row["id"]: row for row in read_rows(run)}.values())
