@@ -277,7 +277,7 @@ def _remedy(status: int) -> str:
     if status in (401, 403):
         return "Put the key into the environment variable that eval.key_variable names."
     if status == 404:
-        return "Check eval.base_url and eval.server_model."
+        return "Check eval.base_url, which mostly ends in /v1, and eval.server_model."
     return (
         "Check eval.server_model, eval.api, and that prompt and eval.max_new_tokens fit the "
         "model's context."
