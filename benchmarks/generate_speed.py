@@ -141,6 +141,7 @@ def _requests(options: argparse.Namespace, settings: Any) -> tuple[Any, Any]:
 
 def _harness(options: argparse.Namespace, encoder: Any) -> Any:
     """The harness's own way, from its model class to its loop."""
+    import torch
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
@@ -148,6 +149,7 @@ def _harness(options: argparse.Namespace, encoder: Any) -> Any:
         pretrained=options.folder,
         tokenizer=encoder.tokenizer,
         dtype="bfloat16" if options.precision == "bf16" else "float32",
+        device="cuda" if torch.cuda.is_available() else "cpu",
         batch_size=options.batch_size,
         add_bos_token=False,
     )

@@ -6,6 +6,7 @@ No model is needed, so rows are graded with the grader of today whenever they ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from dualtune.evaluate.store import Program, Row
 from dualtune.grade.pool import Graded, GradeRow, grade_rows
@@ -76,30 +77,35 @@ def join_hybrid(
     return joined
 
 
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """One output of a hybrid row, and the row that it is from."""
+    """One output of a hybrid row, taken from a row of its decoding."""
 
-    def __init__(self, row: Row, sample: int, decoded: str) -> None:
-        self.decoded = decoded
-        self.prompt = row["prompt"]
-        self.output = row["outputs"][sample]
-        self.truncated = row["truncated"][sample]
-        alone = len(row["outputs"]) == 1
-        self.extracted = row["extracted"] if alone else row["extracted_all"][sample]
-        self.status = row["status"] if alone else row["status_all"][sample]
-        self.strict = row["strict"] if sample == 0 else False
+    row: Row
+    sample: int
+    decoded: str
+
+    @property
+    def extracted(self) -> str | None:
+        every = self.row.get("extracted_all", [self.row["extracted"]])
+        return every[self.sample]
+
+    @property
+    def status(self) -> str:
+        every = self.row.get("status_all", [self.row["status"]])
+        return every[self.sample]
 
 
 def _joined(row: Row, parts: Sequence[_Part]) -> Row:
     first = parts[0]
     joined: Row = {
         **row,
-        "prompt": first.prompt,
-        "outputs": [part.output for part in parts],
-        "truncated": [part.truncated for part in parts],
+        "prompt": first.row["prompt"],
+        "outputs": [part.row["outputs"][part.sample] for part in parts],
+        "truncated": [part.row["truncated"][part.sample] for part in parts],
         "extracted": first.extracted,
         "status": first.status,
-        "strict": first.strict,
+        "strict": first.row["strict"],
         "decoded": [part.decoded for part in parts],
     }
     if len(parts) > 1:

@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from dualtune.errors import BadInput
-from dualtune.evaluate.statistics import (
-    macro_average,
-    majority_vote,
-    pass_at_k,
-    wilson_interval,
-)
+from dualtune.evaluate.statistics import macro_average, majority_vote, pass_at_k
 from dualtune.evaluate.store import Row, write_atomically
 from dualtune.grade import STATUSES, AnswerKind, answer_key
+from dualtune.intervals import wilson_interval
 from dualtune.recipe import Eval
 from dualtune.sources.benchmarks import excluded, find_benchmark, load_benchmark
 

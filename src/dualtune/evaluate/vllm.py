@@ -40,7 +40,11 @@ def _harness_class() -> Any:
     The CPU build is the same package in a distribution of another name.
     """
     known = metadata.version
-    metadata.version = lambda name: str(vllm.__version__) if name == "vllm" else known(name)
+
+    def version(distribution_name: str) -> str:
+        return str(vllm.__version__) if distribution_name == "vllm" else known(distribution_name)
+
+    metadata.version = version
     try:
         from lm_eval.models.vllm_causallms import VLLM
     finally:
