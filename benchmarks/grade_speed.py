@@ -17,15 +17,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.unit.grade import hostile
+
 from dualtune.grade.pool import Graded, GradeRow, grade_rows
 from dualtune.processes import cores
-from tests.unit.grade import hostile
 
 _BREAKING = ("hang", "segfault", "exit", "memory", "raise", "stack")
 _STEPS = "She has 3 boxes of 16 pens, so 3 * 16 = 48 pens. She gives 4 to each of 5 friends. " * 3
 
 
 def main() -> None:
+    """Time it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
