@@ -119,6 +119,8 @@ def _same(row: BenchmarkRow, other: BenchmarkRow) -> bool:
             return False
         texts = [row.options["ABCDE".index(letter)] for letter in (row.gold, other.gold)]
         return texts[0].strip() == texts[1].strip()
+    if "base" in row.question and re.sub(r"_\{?\d+\}?$", "", row.gold) == other.gold:
+        return True  # the question names the base
     if any({row.gold, other.gold} <= equal for equal in EQUAL_FORMULAS):
         return True
     return bool(_bare(row.gold) & _bare(other.gold))
