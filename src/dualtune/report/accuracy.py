@@ -90,6 +90,41 @@ def table(files: RunFiles, compared: Sequence[Pair]) -> list[dict[str, Any]]:
     return lines
 
 
+def sample_lines(files: RunFiles) -> list[dict[str, Any]]:
+    """Return what several samples a row gave: the majority's accuracy and pass@k.
+
+    Args:
+        files: The run; results of one sample a row have no line.
+    """
+    return [
+        {
+            "benchmark": wording.benchmark_title(name),
+            "model": wording.model_title(model),
+            "k": result["samples"]["k"],
+            "majority": result["samples"]["majority"],
+            "passes": [(int(k), share) for k, share in result["samples"]["pass_at"].items()],
+        }
+        for model, results in files.evaluation.items()
+        for name, result in results.items()
+        if result.get("samples")
+    ]
+
+
+def left_out(files: RunFiles) -> list[str]:
+    """Say which rows a named switch of the recipe leaves out of each benchmark."""
+    found = {
+        name: result["left_out"]
+        for results in files.evaluation.values()
+        for name, result in results.items()
+        if any((result.get("left_out") or {}).values())
+    }
+    return [
+        f"{wording.benchmark_title(name)}: "
+        + ", ".join(f"{wording.plural(n, 'row')} ({why})" for why, n in counts.items() if n)
+        for name, counts in found.items()
+    ]
+
+
 def right_rows(files: RunFiles, model: str) -> dict[str, list[bool]]:
     """Return whether a model has each graded row of its finished benchmarks right."""
     found = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from dualtune.records import TASK_NAMES
 from dualtune.report import charts, samples, wording
-from dualtune.report.accuracy import Pair, pairs, table
+from dualtune.report.accuracy import Pair, left_out, pairs, sample_lines, table
 from dualtune.report.breakdown import breakdowns
 from dualtune.report.browse import by_benchmark, model_order, pack_rows
 from dualtune.report.collect import RunFiles, collect
@@ -107,6 +107,8 @@ def render_report(run: Path) -> str:
         groups={key: wording.benchmark_key_title(key) for key in groups},
         models=model_order(files.generations),
         statuses=_statuses(files),
+        sample_lines=sample_lines(files),
+        left_out=left_out(files),
         bundle=bundle,
         bundle_name=bundle_name,
     )

@@ -43,7 +43,7 @@ def write_nine(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text("model: {id: tiny}\nrun: runs/nine\n")
-    results: dict[str, dict[str, object]] = {}
+    results: dict[str, dict[str, Row]] = {}
     for place, model in enumerate(models):
         for name, (domain, kind, before, after) in NINE.items():
             share = before if place == 0 else after + 0.02 * (place - 1)
@@ -52,6 +52,13 @@ def write_nine(
             written = [_row(name, kind, i, f"{model}{name}{i}", share, k) for i in range(rows)]
             write_jsonl(folder / "eval" / model / f"{name}.{mode}.jsonl", written)
             results.setdefault(model, {})[name] = _result(written, domain, mode)
+            if k > 1:
+                results[model][name]["samples"] = {
+                    "k": k, "majority": {"correct": 9, "accuracy": 0.225, "interval": [0.12, 0.37]},
+                    "pass_at": {"1": 0.3, "2": 0.5, str(k): 0.75},
+                }  # fmt: skip
+            if name == "math":
+                results[model][name]["left_out"] = {"overlaps": 82, "labels": 1}
     (folder / "eval.json").write_text(json.dumps({"models": results}))
     return folder
 

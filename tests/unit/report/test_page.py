@@ -180,6 +180,14 @@ def test_nine_benchmarks_are_told_by_their_averages(tmp_path: Path) -> None:
     assert 'href="#benchmark=math&amp;part=level%3A5"' in text
 
 
+def test_samples_and_rows_left_out_are_told(tmp_path: Path) -> None:
+    text = render_report(write_nine(tmp_path, rows=8, samples=3))
+    assert "MATH: 82 rows (overlaps), 1 row (labels)." in text
+    assert "Several samples a row" in text
+    assert re.search(r"k = 2: <b>50\.0.%</b>", text)
+    assert "Several samples a row" not in render_report(write_nine(tmp_path / "one", rows=8))
+
+
 def _luminance(colour: str) -> float:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
