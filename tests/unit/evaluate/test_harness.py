@@ -18,6 +18,7 @@ from dualtune.evaluate.hf import Backend
 from dualtune.grade import STATUSES
 from dualtune.recipe import Eval, Model
 from dualtune.sources.benchmarks import load_benchmark
+from dualtune.tasks.prompts import SOLVE, SOLVE_POT
 
 SETTINGS = Eval(
     benchmarks=("synthetic_test",), limit=7, batch_size=3, max_new_tokens=12, precision="fp32"
@@ -223,3 +224,59 @@ def test_without_the_harness_the_extra_is_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(BadInput, match=r"dualtune\[eval\]"):
         evaluate(tmp_path, tmp_path)
+
+
+def test_hybrid_decoding_asks_for_solutions_where_programs_give_no_answer(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]]
+) -> None:
+    changed = {"mode": "hybrid", "allow_code": True, "limit": 4}
+    settings = SETTINGS.model_copy(update=changed)
+    entry = evaluate(model_folder, tmp_path, settings=settings)["synthetic_test"]
+    # A model of random weights writes no program.
+    assert (entry["mode"], entry["programs"], entry["decoded"]) == (
+        "hybrid",
+        {"none": 4},
+        {"cot": 4},
+    )
+    asked = [prompt for batch in generated for prompt in batch]
+    assert sum(SOLVE_POT in prompt for prompt in asked) == 4
+    assert sum(SOLVE in prompt for prompt in asked) == 4
+    file = tmp_path / "eval" / "base" / "synthetic_test.hybrid.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [row["decoded"] for row in rows] == [["cot"]] * 4
+    assert [row["outputs"] for row in rows] == [row["outputs"] for row in read_rows(tmp_path)]
+    # Both decodings are there now: neither mode generates anything again.
+    generated.clear()
+    evaluate(model_folder, tmp_path, settings=settings.model_copy(update={"mode": "cot"}))
+    evaluate(model_folder, tmp_path, settings=settings.model_copy(update={"mode": "pot"}))
+    assert generated == []
+
+
+def test_programs_do_not_run_without_leave(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="--allow-code"):
+        evaluate(tmp_path, tmp_path, settings=SETTINGS.model_copy(update={"mode": "pot"}))
+
+
+def test_more_samples_go_beside_those_that_are_there(
+    model_folder: Path, tmp_path: Path, generated: list[list[str]]
+) -> None:
+    two = SETTINGS.model_copy(update={"limit": 3, "samples": 2, "temperature": 1.0})
+    three = two.model_copy(update={"samples": 3})
+    evaluate(model_folder, tmp_path, settings=two)
+    generated.clear()
+    grown = evaluate(model_folder, tmp_path, settings=three)["synthetic_test"]
+    assert sum(map(len, generated)) == 3
+    straight = evaluate(model_folder, tmp_path / "straight", settings=three)["synthetic_test"]
+    assert grown["samples"] == straight["samples"]
+    assert [r["outputs"] for r in read_rows(tmp_path)] == [
+        r["outputs"] for r in read_rows(tmp_path / "straight")
+    ]
+    generated.clear()
+    assert evaluate(model_folder, tmp_path, settings=three, seed=1) != grown
+    assert sum(map(len, generated)) == 9, "another seed draws other samples"
+
+
+def test_a_prompt_without_room_for_its_output_is_told(model_folder: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"max_new_tokens": 500})
+    with pytest.raises(BadInput, match=r"row .* has \d+ tokens, .* more than the 512"):
+        evaluate(model_folder, tmp_path, settings=settings)

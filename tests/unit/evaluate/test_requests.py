@@ -63,3 +63,19 @@ def test_seeds_are_a_function_of_the_sample_alone() -> None:
     seeds = [sample_seed(*name) for name in names]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+@pytest.mark.parametrize("prompt", ["chat", "alpaca"])
+def test_solved_examples_stand_before_the_question(tokenizer: Any, prompt: Any) -> None:
+    from dualtune.evaluate.shots import shots_for
+    from dualtune.lm.encode import Encoder
+
+    encoder = Encoder(tokenizer, prompt=prompt)
+    settings = SETTINGS.model_copy(update={"shots": 2})
+    for request in build_requests("synthetic_test", render=encoder.render, settings=settings):
+        shown = shots_for("number")[:2]
+        places = [request.prompt.index(text) for s in shown for text in (s.question, s.solution)]
+        assert [*places, request.prompt.index(request.row.question)] == sorted(
+            [*places, request.prompt.index(request.row.question)]
+        )
+        assert request.prompt.count("Solve the problem step by step") == 3
