@@ -150,8 +150,10 @@ def _run_grader(
     late = False
     with receiver:
         while True:
-            ready = wait([receiver, pool], timeout=1.0)
-            if pool in ready:  # it sends nothing while we work: it has gone
+            # The pool sends nothing before it has all results; then it may send the next chunk.
+            watched = [receiver, pool] if sent < rows.stop else [receiver]
+            ready = wait(watched, timeout=1.0)
+            if pool in ready:  # it has gone
                 os.kill(pid, signal.SIGKILL)
                 os._exit(1)
             if receiver not in ready:
