@@ -234,7 +234,7 @@ def _add_intervals(
     unit = " points" if sign else " %"
     figure.add_scatter(
         x=values, y=[i + shift for i, _, _ in cells], mode="markers", name=name,
-        meta={"role": role, "size": 10},
+        meta={"role": role, "size": 10}, cliponaxis=False,
         marker={"symbol": ["diamond" if average else "circle" for _, _, average in cells]},
         error_x={
             "type": "data", "symmetric": False, "thickness": 2.5, "width": 5,
