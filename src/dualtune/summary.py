@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,19 @@ def print_accuracy(run: Path) -> None:
         table.add_row(
             benchmark, str(known["rows"]), known["domain"], *(_accuracy(cell) for cell in cells)
         )
+    _add_averages(table, read_json(run / "eval.json").get("averages") or {}, list(models))
     Console().print(table)
+
+
+def _add_averages(table: Table, averages: Mapping[str, Any], models: Sequence[str]) -> None:
+    """Add the averages of two benchmarks and more, as ``eval.json`` holds them."""
+    table.add_section()
+    for domain in ("in", "out", "all"):
+        cells = [averages.get(name, {}).get(domain) for name in models]
+        number = max((len(cell["benchmarks"]) for cell in cells if cell), default=0)
+        if number > 1:
+            name = f"average of {number}"
+            table.add_row(name, "", domain, *(_accuracy(cell) for cell in cells))
 
 
 def print_training(run: Path) -> None:
