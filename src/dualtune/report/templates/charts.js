@@ -1,5 +1,5 @@
 "use strict";
-// Unpacks Plotly after the first paint and draws each figure in the colours of the style sheet.
+// Unpacks Plotly after the first paint and the rows, and draws each figure in the colours of the style sheet.
 (() => {
   if (!document.getElementById("plotly-gz")) return;
   const figures = JSON.parse(document.getElementById("charts-data").textContent);
@@ -61,7 +61,14 @@
     }
   }
 
+  // The library takes a second or two to read: the rows, which take less, are drawn before it.
+  const rowsDrawn = new Promise((resolve) => {
+    if (document.getElementById("rows-gz")) document.addEventListener("rows-drawn", resolve, { once: true });
+    else resolve();
+  });
+
   requestAnimationFrame(() => setTimeout(async () => {
+    await rowsDrawn;
     try {
       await load();
       draw();

@@ -13,6 +13,7 @@
   } catch (error) {
     console.error(error);
     at("shown").textContent = "This browser cannot unpack the test problems; they are in the run folder under eval/.";
+    document.dispatchEvent(new Event("rows-drawn"));
     return;
   }
   const { strings, models, benchmarks, parts, dimensions, rows } = data;
@@ -171,4 +172,5 @@
     recount: countOutcomes,
     absent: (id) => `This page holds no row ${id}.`,
   });
+  document.dispatchEvent(new Event("rows-drawn"));
 })();
