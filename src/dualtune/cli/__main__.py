@@ -1,0 +1,7 @@
+"""``python -m dualtune.cli``."""
+
+import sys
+
+from dualtune.cli import main
+
+sys.exit(main())
