@@ -73,6 +73,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--problems-per-step", type=int, default=8)
     parser.add_argument("--irsp", type=int, default=3, help="IRSP instances a Problem")
     parser.add_argument("--ir", type=int, default=3, help="IR instances a Problem")
+    parser.add_argument(
+        "--form", default="plain", choices=("plain", "conversation"), help="of IRSP"
+    )
+    parser.add_argument("--tokens-per-pack", type=int, default=4096, help="of ours")
     parser.add_argument("--precision", default="bf16", choices=("bf16", "fp32"))
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--batch", type=int, default=8, help="rows a micro-batch of TRL padded")
@@ -117,7 +121,8 @@ def _summary(
     if "ours" in figures:
         result["peak_share"] = round(max(found["peak_share"] for found in figures["ours"]), 3)
     result["peak_mib"] = {s: max(f["peak_mib"] for f in runs) for s, runs in figures.items()}
-    result["masks"] = [options.irsp, options.ir]
+    result["masks"], result["form"] = [options.irsp, options.ir], options.form
+    result["tokens_per_pack"] = options.tokens_per_pack
     result["instances"] = {side: runs[0]["instances"] for side, runs in figures.items()}
     result["precision"], result["device"] = options.precision, options.device
     return result
@@ -130,13 +135,14 @@ def _recipe(options: argparse.Namespace, run: str, *, trie: bool = True) -> Any:
         {
             "data": {"train": {"path": options.data, "limit": options.problems}},
             "tasks": {
-                "irsp": {"per_problem": options.irsp},
+                "irsp": {"per_problem": options.irsp, "form": options.form},
                 "ir": {"per_problem": options.ir},
             },
             "model": {"id": options.model},
             "train": {
                 "epochs": 1,
                 "problems_per_step": options.problems_per_step,
+                "tokens_per_pack": options.tokens_per_pack,
                 "precision": options.precision,
                 "device": options.device,
                 "trie": trie,
