@@ -8,6 +8,8 @@ is JSON:
 
     ours, ours_unpacked, trl_padded, trl_packed   instances a second, optimiser steps included
     ratio                                         ours over the better TRL
+    steady_ratio                                  the same without each side's first step, which
+                                                  makes the optimiser's moments and first kernels
     sharing                                       ours over ours with trie packing off
     epoch_ratio                                   seconds of our epoch over the better TRL's
                                                   epoch of the solve instances alone
@@ -113,6 +115,11 @@ def _summary(
     trl = max((best[s] for s in ("trl_padded", "trl_packed") if s in best), default=None)
     if "ours" in best and trl:
         result["ratio"] = round(best["ours"] / trl, 3)
+    steady = {side: max(found["steady"] for found in runs) for side, runs in figures.items()}
+    trl = max((steady[s] for s in ("trl_padded", "trl_packed") if s in steady), default=None)
+    if "ours" in steady and trl:
+        result["steady"] = {side: round(value, 4) for side, value in steady.items()}
+        result["steady_ratio"] = round(steady["ours"] / trl, 3)
     if "ours" in best and "ours_unpacked" in best:
         result["sharing"] = round(best["ours"] / best["ours_unpacked"], 3)
     solve = min((seconds[s] for s in seconds if s.startswith("trl_solve")), default=None)
@@ -162,12 +169,20 @@ def _ours(options: argparse.Namespace, *, trie: bool = True) -> dict[str, Any]:
         recipe = _recipe(options, run, trie=trie)
         tune(recipe, Path(run), train=load_problems(recipe.data.train))
         told = json.loads((Path(run) / "train.json").read_text())
-    figures = _figures(sum(told["instances"].values()), told["seconds"], told["steps"])
+        lines = (Path(run) / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    first = next(line for line in map(json.loads, lines) if "loss" in line)
+    figures = _figures(
+        sum(told["instances"].values()),
+        told["seconds"],
+        told["steps"],
+        first=(sum(task["instances"] for task in first["tasks"].values()), first["seconds"]),
+    )
     return {**figures, "peak_share": told["peak_share"]}
 
 
 def _trl(options: argparse.Namespace, *, packed: bool, solve: bool = False) -> dict[str, Any]:
     from datasets import Dataset
+    from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer, pack_dataset
 
     from dualtune.lm.models import load_model, load_tokenizer, resolve_model
@@ -212,6 +227,13 @@ def _trl(options: argparse.Namespace, *, packed: bool, solve: bool = False) -> d
             train_dataset=Dataset.from_list(rows),
             processing_class=load_tokenizer(folder),
         )
+        ends: list[float] = []
+
+        class Clock(TrainerCallback):  # type: ignore[misc]
+            def on_step_end(self, *_: Any, **__: Any) -> None:
+                ends.append(time.monotonic())
+
+        trainer.add_callback(Clock())
         prepared = len(trainer.train_dataset)
         started = time.monotonic()
         trainer.train()
@@ -219,7 +241,9 @@ def _trl(options: argparse.Namespace, *, packed: bool, solve: bool = False) -> d
         taken = trainer.state.global_step * config.gradient_accumulation_steps * batch
         if taken < prepared:
             raise RuntimeError(f"TRL took {taken} of {prepared} rows: the sides do not compare")
-    return _figures(len(rows), seconds, trainer.state.global_step)
+    done = trainer.state.global_step
+    # Its steps hold the same number of rows, and packed rows about the same number of instances.
+    return _figures(len(rows), seconds, done, first=(len(rows) / done, ends[0] - started))
 
 
 def _encoded(options: argparse.Namespace, recipe: Any, folder: Any) -> list[dict[str, list[int]]]:
@@ -249,8 +273,13 @@ def _encoded(options: argparse.Namespace, recipe: Any, folder: Any) -> list[dict
     return rows
 
 
-def _figures(instances: int, seconds: float, steps: int) -> dict[str, Any]:
+def _figures(
+    instances: int, seconds: float, steps: int, *, first: tuple[float, float]
+) -> dict[str, Any]:
+    """Return the figures of a side; ``first`` holds instances and seconds of its first step."""
+    later = (instances - first[0]) / (seconds - first[1]) if steps > 1 else instances / seconds
     return {
+        "steady": later,
         "instances": instances,
         "seconds": seconds,
         "steps": steps,
