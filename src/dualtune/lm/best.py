@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dualtune.errors import BadInput
-from dualtune.lm.checkpoints import fault_of
+from dualtune.lm.checkpoints import CHECKPOINT, fault_of, numbered
 
 _NAME = "best-"
 
@@ -49,8 +49,7 @@ def remove_unneeded(checkpoints: Path, best_step: Callable[[int | None], int | N
         checkpoints: The run's ``checkpoints``.
         best_step: Returns the best step up to a step, or up to now.
     """
-    steps = [int(p.name.partition("-")[2]) for p in checkpoints.glob("checkpoint-*")]
-    needed = {best_step(None), *map(best_step, steps)}
-    for folder in checkpoints.glob(f"{_NAME}*"):
-        if int(folder.name.removeprefix(_NAME)) not in needed:
+    needed = {best_step(None), *map(best_step, numbered(checkpoints, CHECKPOINT))}
+    for step, folder in numbered(checkpoints, _NAME).items():
+        if step not in needed:
             shutil.rmtree(folder)

@@ -278,9 +278,11 @@ def _training(tuned: Tuned) -> str:
             else f"{adapter.kind}, rank {adapter.rank}, alpha {adapter.alpha}, on "
             + ", ".join(adapter.targets),
         ],
-        ["hours", f"{told['seconds'] / 3600:.2f} on {told['device']}"],
+        ["hours", f"{told['seconds'] / 3600:.2f} on {_machine(told)}"],
         ["seed", str(tuned.facts.recipe.seed)],
     ]
+    if settings.keep == "best":
+        rows.insert(2, ["weights", _kept(told["kept"])])
     rows += [[f"instances left out, {cause}", f"{n:,}"] for cause, n in told["dropped"].items()]
     held = told["validation"]
     losses = [
@@ -294,6 +296,18 @@ def _training(tuned: Tuned) -> str:
         f"## Training\n\n{_table(['what', 'value'], rows)}\n\nLoss a label token (nats):\n\n"
         f"{_table(head, losses)}"
     )
+
+
+def _machine(told: Json) -> str:
+    processes = told.get("processes", 1)
+    return str(told["device"]) if processes == 1 else f"{processes} x {told['device']}"
+
+
+def _kept(kept: Json) -> str:
+    merit = next(
+        (f", {name} {kept[name]:.4g}" for name in ("loss", "accuracy") if name in kept), ""
+    )
+    return f"those after epoch {kept['epoch']:g} (step {kept['step']:,}), the best held out{merit}"
 
 
 def _loss(losses: Json, task: str) -> str:

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 # Sizes and checksums of a checkpoint's files; written last, so that it stands for all of them.
 SEAL = "seal.json"
+# As the Trainer calls them, before the step.
+CHECKPOINT = "checkpoint-"
 # In a checkpoint of FSDP2: the folders of the parts that the ranks wrote.
 SHARDED_WEIGHTS, SHARDED_OPTIMISER = "sharded_weights", "sharded_optimiser"
 _CHUNK = 1 << 22
@@ -33,11 +35,21 @@ def newest_checkpoint(folder: Path, *, fingerprint: str) -> Path | None:
         The newest whole checkpoint, or None.
     """
     mark = folder / "fingerprint"
-    if folder.exists() and (not mark.exists() or mark.read_text() != fingerprint):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(fingerprint)
-    for path in reversed(_by_step(folder)):
+    # Written once and never again: a kill or a full disk in the middle of it would leave a mark
+    # that fits no run, and good checkpoints would be removed for it.
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != fingerprint:
+        of_others = numbered(folder, CHECKPOINT)
+        if of_others:
+            log.warning(
+                "removing %d checkpoints of other settings, data or weights (the last of step %d)",
+                len(of_others),
+                max(of_others),
+            )
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        mark.write_text(fingerprint, encoding="utf-8")
+    for path in reversed(numbered(folder, CHECKPOINT).values()):
         fault = fault_of(path)
         if fault is None:
             return path
@@ -65,7 +77,7 @@ def remove_older(folder: Path, *, keep: int) -> None:
         folder: The run's ``checkpoints``.
         keep: How many stay.
     """
-    for path in _by_step(folder)[:-keep]:
+    for path in list(numbered(folder, CHECKPOINT).values())[:-keep]:
         shutil.rmtree(path)
 
 
@@ -106,8 +118,15 @@ def check_layout(checkpoint: Path, *, sharded: bool) -> None:
         )
 
 
-def _by_step(folder: Path) -> list[Path]:
-    return sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.partition("-")[2]))
+def numbered(folder: Path, name: str) -> dict[int, Path]:
+    """Return the folders called by a name and a step, lowest step first.
+
+    Args:
+        folder: The run's ``checkpoints``.
+        name: What stands before the step. A folder with more behind it is a user's copy.
+    """
+    found = {path.name.removeprefix(name): path for path in folder.glob(f"{name}*")}
+    return {int(step): found[step] for step in sorted(filter(str.isdecimal, found), key=int)}
 
 
 def _stamp(file: Path) -> list[int]:

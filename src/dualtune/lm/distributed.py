@@ -46,11 +46,13 @@ class Ranks:
     Attributes:
         rank: Of this process, from 0.
         size: How many there are.
+        local_rank: Of this process on its machine, from 0.
         sharded: Parameters, gradients and optimiser state are divided among them (FSDP2).
     """
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
     sharded: bool = False
 
     @property
@@ -95,6 +97,22 @@ class Ranks:
             raise told[1]
         result: T = told[0]
         return result
+
+    def in_turns(self, work: Callable[[], T]) -> T:
+        """Do something on all ranks, on those of one machine one after the other.
+
+        Args:
+            work: Must not wait for another rank.
+
+        Returns:
+            What it returned on this rank.
+        """
+        done: list[T] = []
+        for turn in range(max(self.gather(self.local_rank)) + 1):
+            if turn == self.local_rank:
+                done.append(work())
+            self.gather(None)
+        return done[0]
 
     def all_or_none(self, failed: str | None) -> str | None:
         """Return the first rank's failure, if any failed. All ranks have to call it."""
@@ -150,6 +168,19 @@ def deal(problems: Sequence[Problem], size: int) -> list[list[Problem]]:
         shares[rank].append(number)
         loads[rank] += work[number]
     return [[problems[i] for i in sorted(share)] for share in shares]
+
+
+def warn_of_idle(ranks: Ranks, problems_per_step: int) -> None:
+    """Say so where a step has fewer Problems than there are ranks: they are dealt out whole."""
+    idle = ranks.size - problems_per_step
+    if idle > 0:
+        log.warning(
+            "train.problems_per_step is %d, so %d of the %d processes have nothing to compute in "
+            "a step: raise it, or start fewer",
+            problems_per_step,
+            idle,
+            ranks.size,
+        )
 
 
 class Shares(Dataset[Step]):
@@ -261,7 +292,7 @@ def process_group(place: Place, store: Any, *, device: str, parallel: str) -> It
         world_size=place.size,
         timeout=TIMEOUT,
     )
-    ranks = Ranks(place.rank, place.size, sharded=parallel == "fsdp")
+    ranks = Ranks(place.rank, place.size, place.local_rank, sharded=parallel == "fsdp")
     log.info("%d processes on %s: %s", ranks.size, device, "FSDP2" if ranks.sharded else "DDP")
     yield ranks
     # Where this rank has failed, the others are waiting for it inside a collective: only the end

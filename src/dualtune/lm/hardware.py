@@ -88,7 +88,7 @@ def measured_peak(device: str, precision: str) -> float:
     for side in _SIDES[device]:
         left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         _seconds_of_product(left, right)  # the first one loads kernels
-        seconds = []
+        seconds: list[float] = []
         until = time.perf_counter() + _SECONDS
         while not seconds or time.perf_counter() < until:
             seconds.append(_seconds_of_product(left, right))

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +30,8 @@ _HOW = "torchrun --nproc-per-node N --no-python dualtune train RECIPE.yaml"
 # What accelerate launch asks accelerate to do with the model, which is done here.
 _WRAPPERS = {"ACCELERATE_USE_FSDP": "--use_fsdp", "ACCELERATE_USE_DEEPSPEED": "--use_deepspeed"}
 # Keys of the store.
-_CALL, _END, _FAILURES = "dualtune/call", "dualtune/end", "dualtune/failures"
+_CALL, _END, _LEFT = "dualtune/call", "dualtune/end", "dualtune/left"
+_FAILURES = "dualtune/failures"
 _POLL = 0.2  # seconds between two looks at the store
 # The others leave so many seconds after the one that tells the error: a launcher ends all
 # processes when the first one has gone.
@@ -187,8 +188,7 @@ class Launch:
         trace: TracebackType | None,
     ) -> None:
         if error is None:
-            if self.is_first:
-                self.store.set(_END, "")
+            self._leave()
             return
         try:
             tells = self.store.add(_FAILURES, 1) == 1
@@ -204,6 +204,18 @@ class Launch:
             return
         time.sleep(_GRACE)
         raise SystemExit(getattr(error, "exit_code", 1))
+
+    def _leave(self) -> None:
+        """Leave in peace: the first rank last, since it may be the one that keeps the store."""
+        if not self.is_first:
+            with suppress(RuntimeError):  # the store has gone with the process that kept it
+                self.store.add(_LEFT, 1)
+            return
+        self.store.set(_END, "")
+        until = time.monotonic() + 10 * _GRACE
+        others = self.place.size - 1
+        while self.store.add(_LEFT, 0) < others and time.monotonic() < until:
+            time.sleep(_POLL)
 
 
 def _hide() -> None:

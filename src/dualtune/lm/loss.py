@@ -140,7 +140,8 @@ def _head_takes_loss(head: Any, pack: Pack) -> Iterator[None]:
         weighted, entropy_K = head_cross_entropy(
             hidden_BLD.flatten(0, 1)[pack.index], head.weight, head.bias, pack.label, pack.weight
         )
-        return torch.cat([weighted[None], entropy_K])[None, None]
+        # No view: FSDP2 warns of those, which may be changed in place.
+        return torch.cat([weighted.expand(1, 1, 1), entropy_K[None, None]], dim=-1)
 
     head.forward = loss_instead
     try:

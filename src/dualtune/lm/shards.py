@@ -21,7 +21,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
@@ -54,14 +54,23 @@ def check_shardable(*, adapter: str, precision: str) -> None:
         )
 
 
-def shard(model: Any, *, size: int, device: str, precision: str) -> Any:
-    """Divide a model among all ranks, layer by layer (``fully_shard``).
+def mesh_of(size: int, device: str) -> DeviceMesh:
+    """Return the mesh of all ranks. All of them have to call it.
 
     Args:
-        model: A causal language model of transformers, with or without an adapter; it may lie on
-            the CPU and is moved to the device layer by layer.
         size: How many ranks there are.
         device: ``cpu`` or ``cuda``.
+    """
+    return init_device_mesh(device, (size,))
+
+
+def shard(model: Any, mesh: DeviceMesh, *, precision: str) -> Any:
+    """Divide a model among all ranks, layer by layer (``fully_shard``), without a message.
+
+    Args:
+        model: A causal language model of transformers, with or without an adapter, the same on
+            all ranks; it may lie on the CPU and is moved to the device layer by layer.
+        mesh: Of all ranks.
         precision: ``bf16`` gathers weights and computes in bf16 and sums gradients in fp32; the
             weights that are kept and trained stay as they are.
 
@@ -71,16 +80,18 @@ def shard(model: Any, *, size: int, device: str, precision: str) -> Any:
     Raises:
         RuntimeError: If a parameter was left whole.
     """
-    mesh = init_device_mesh(device, (size,))
     policy = MixedPrecisionPolicy(cast_forward_inputs=False)
     if precision == "bf16":
         policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False
         )
-    for layer in _layers(model):
+    # Not the adapter's shell around the model, which generation passes by.
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    kinds = set(getattr(base, "_no_split_modules", None) or ())
+    for layer in (module for module in base.modules() if type(module).__name__ in kinds):
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
-    model.register_forward_hook(_rest)
+    fully_shard(base, mesh=mesh, mp_policy=policy)
+    base.register_forward_hook(_rest)
     check_sharded(model)
     return model
 
@@ -101,13 +112,6 @@ def check_sharded(model: Any) -> None:
     whole = [name for name, p in model.named_parameters() if not isinstance(p, DTensor)]
     if whole:
         raise RuntimeError(f"{len(whole)} parameters are not sharded, such as {whole[0]}")
-
-
-def _layers(model: Any) -> list[Any]:
-    """Return the blocks of a model that are gathered one at a time."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    kinds = set(getattr(base, "_no_split_modules", None) or ())
-    return [module for module in base.modules() if type(module).__name__ in kinds]
 
 
 def whole_weights(model: Any) -> dict[str, Tensor]:

@@ -7,13 +7,14 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dualtune.errors import BadInput, DualtuneError, nearest
 from dualtune.lm import adapters
 from dualtune.lm.checkpoints import check_layout, newest_checkpoint
-from dualtune.lm.distributed import Ranks, deal
+from dualtune.lm.distributed import Ranks, deal, warn_of_idle
 from dualtune.lm.encode import Encoder
 from dualtune.lm.gauge import gauge_of
 from dualtune.lm.hardware import choose_precision, find_device
@@ -144,15 +145,20 @@ def _tune(job: _Job, ranks: Ranks) -> Path | Stopped:
     gauge = replace(gauge, peak=sum(ranks.gather(gauge.peak)))
     set_seed(recipe.seed)
     attention = _attention(recipe, folder, device)
-    # Whole it may be too large for one device: sharding moves it there layer by layer.
-    model = _load(recipe, folder, attention, device, whole=not ranks.sharded)
+    load = partial(_load, recipe, folder, attention, device)
     if ranks.sharded:
-        from dualtune.lm.shards import shard
+        from dualtune.lm.shards import mesh_of, shard
 
-        model = shard(model, size=ranks.size, device=device, precision=precision)
+        # Whole it may be too large for one device: sharding moves it there layer by layer. The
+        # machine holds one whole copy at a time, and not one a process.
+        mesh = mesh_of(ranks.size, device)
+        model = ranks.in_turns(lambda: shard(load(whole=False), mesh, precision=precision))
+    else:
+        model = load(whole=True)
     if settings.trie:
         verify_on_model(model, preparer, job.train, epoch=preflight.busiest)
     steps = Steps(job.train, preparer, per_step=settings.problems_per_step, epochs=settings.epochs)
+    warn_of_idle(ranks, settings.problems_per_step)
     checkpoints = job.run / "checkpoints"
     resume = ranks.on_first(lambda: newest_checkpoint(checkpoints, fingerprint=job.fingerprint))
     done = int(resume.name.partition("-")[2]) if resume else 0

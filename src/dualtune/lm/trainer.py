@@ -91,7 +91,7 @@ class DualTrainer(Trainer):
     def create_accelerator_and_postprocess(self) -> None:
         """Leave mixed precision to accelerate, and take over what concerns several ranks."""
         super().create_accelerator_and_postprocess()
-        if self.ranks.size == 1:
+        if self.ranks.size == 1 and not self.ranks.sharded:
             return
         prepare = self.accelerator.prepare_model
 
@@ -152,7 +152,8 @@ class DualTrainer(Trainer):
         self.must_stop = stops > 0
         if not math.isfinite(value):
             self._give_up(f"the loss is {value}")
-        if self.spikes.is_spike(value):
+        # A step whose instances were all left out has no loss to tell spikes by.
+        if step.packs and self.spikes.is_spike(value):
             self._give_up(
                 f"the loss is {value:.3g}, more than {SPIKE:g} times the median of the last "
                 f"{len(self.spikes.recent)} steps"

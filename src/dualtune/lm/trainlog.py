@@ -84,8 +84,12 @@ class TrainLog:
         self.goal = goal
         self.lines: list[dict[str, Any]] = _kept_lines(path, resumed_step) if resumed_step else []
         if writes:
+            # Beside and renamed: cut off by a kill or a full disk, the log of the steps that
+            # count would be lost, and with it the totals and the best epoch.
+            work = path.with_name(f"{path.name}.partial")
             text = "".join(json.dumps(line) + "\n" for line in self.lines)
-            path.write_text(text, encoding="utf-8")
+            work.write_text(text, encoding="utf-8")
+            work.replace(path)
         last: dict[str, Any] = next((x for x in reversed(self.lines) if "loss" in x), {})
         self.seconds_before = float(last.get("seconds", 0.0))
         self.tokens_total = int(last.get("tokens_total", 0))

@@ -73,8 +73,10 @@ def note(run: Path, trainer: DualTrainer, wrapped: Any) -> None:
     parameters = list(trainer.model.parameters())
     optimiser = trainer._plain_optimiser()
     moments = [s["exp_avg"] for s in optimiser.state.values()]
+    # An adapter is a shell around the model that is divided.
+    inner = wrapped.get_base_model() if hasattr(wrapped, "get_base_model") else wrapped
     told = {
-        "wrapped": type(wrapped).__name__,
+        "wrapped": type(inner).__name__,
         "sharded": [isinstance(p, DTensor) for p in parameters],
         "moments_sharded": [isinstance(m, DTensor) for m in moments],
         "numbers": sum(p.numel() for p in parameters),

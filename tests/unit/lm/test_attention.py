@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from dualtune.lm import attention, block_attention
+from dualtune.lm import block_attention
 from dualtune.lm.attention import (
     additive_mask,
     attention_masks,

@@ -108,6 +108,16 @@ def test_the_figures_are_those_of_the_run(run: Path) -> None:
     assert "arXiv 2403.18295" in body
 
 
+def test_several_processes_and_the_best_epoch_are_told(tmp_path: Path) -> None:
+    """The weights are not those of the last epoch, and the hours are of several devices."""
+    run = tuned_run(tmp_path / "run", train={"keep": "best"})
+    kept = {"step": 6, "epoch": 1.0, "loss": 1.01234, "keep": "best"}
+    (run / "train.json").write_text(json.dumps(TRAINED | {"processes": 8, "kept": kept}))
+    _, body = card(run)
+    assert "| hours | 1.50 on 8 x cpu |" in body
+    assert "| weights | those after epoch 1 (step 6), the best held out, loss 1.012 |" in body
+
+
 def test_before_an_evaluation_the_card_says_so_and_after_it_what_came_out(run: Path) -> None:
     _, body = card(run)
     assert "was not evaluated when this card was written" in body

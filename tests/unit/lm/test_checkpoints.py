@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dualtune.lm.best import remove_unneeded
 from dualtune.lm.checkpoints import SEAL, fault_of, newest_checkpoint, remove_older, seal
 
 
@@ -74,10 +76,42 @@ def test_a_damaged_one_is_told_and_the_one_before_is_taken(
     assert said in caplog.text
 
 
-def test_those_of_other_settings_are_removed(folder: Path) -> None:
+def test_those_of_other_settings_are_removed(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert newest_checkpoint(folder, fingerprint="other") is None
     assert not list(folder.glob("checkpoint-*"))
     assert (folder / "fingerprint").read_text() == "other"
+    assert "removing 2 checkpoints of other settings" in caplog.text
+    assert "the last of step 10" in caplog.text
+
+
+def test_a_full_disk_at_the_start_costs_no_checkpoint(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is emptied before it is written: the mark of good checkpoints is left alone."""
+
+    def full(path: Path, *_: Any, **__: Any) -> None:
+        path.write_bytes(b"")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    for _ in range(2):
+        assert newest_checkpoint(folder, fingerprint="same") == folder / "checkpoint-10"
+
+
+def test_copies_that_a_user_made_are_left_alone(folder: Path) -> None:
+    for name in ("checkpoint-2.bak", "checkpoint-good", "best-4 (copy)", "best-1"):
+        (folder / name).mkdir()
+    assert newest_checkpoint(folder, fingerprint="same") == folder / "checkpoint-10"
+    remove_older(folder, keep=1)
+    remove_unneeded(folder, lambda until: None)
+    assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == [
+        "best-4 (copy)",
+        "checkpoint-10",
+        "checkpoint-2.bak",
+        "checkpoint-good",
+    ]
 
 
 def test_the_newest_by_step_stay(folder: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -21,7 +25,7 @@ from dualtune.cli import main
 from dualtune.errors import BadInput, DualtuneError
 from dualtune.lm import distributed
 from dualtune.lm.checkpoints import check_layout
-from dualtune.lm.distributed import Ranks, blank_pack, deal, process_group
+from dualtune.lm.distributed import Ranks, blank_pack, deal, process_group, warn_of_idle
 from dualtune.lm.facts import Facts, combined
 from dualtune.lm.launch import Launch, Place, find_place
 from dualtune.lm.loss import pack_loss
@@ -31,11 +35,18 @@ from dualtune.records import Problem
 from tests.unit.lm.test_train import PROBLEMS, recipe_for, tuned, weights
 from tests.unit.lm.tiny import tiny_model
 
+DATA: dict[str, Any] = {"train": PROBLEMS[:12], "validation": PROBLEMS[12:]}
 ROOT = Path(__file__).parents[3]
 # Small packs: several on each rank, and not the same number.
 SETTINGS = {"tokens_per_pack": 400, "logging_steps": 1}
 SHARDED = {**SETTINGS, "parallel": "fsdp"}
-LORA = {"adapter": {"kind": "lora", "rank": 4, "merge": False}, "learning_rate": 1e-2}
+# Four tokens are too few for any answer, so that the first epoch is the best by accuracy.
+PROBED = {"probe_rows": 2, "probe_tokens": 4, "stop_on": "accuracy", "keep": "best"}
+LORA = {
+    "adapter": {"kind": "lora", "rank": 4, "merge": False},
+    "learning_rate": 1e-2,
+    **PROBED,
+}
 
 
 def start(module: str, *arguments: str, size: int = 2) -> list[subprocess.Popen[str]]:
@@ -80,7 +91,7 @@ def alone(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tuned(tiny_folder, folder / "full", **SETTINGS)
     (folder / "lora").mkdir()
     recipe = recipe_for(tiny_folder, folder / "lora", **SETTINGS, **LORA)
-    tune(recipe, folder / "lora", train=PROBLEMS[:12], validation=PROBLEMS[12:])
+    tune(recipe, folder / "lora", **DATA)
     return folder
 
 
@@ -98,6 +109,8 @@ def together(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     }
     ended = train_together(folder, tiny_folder, runs)
     assert [code for code, _ in ended] == [-9, -9], ended
+    for name in ("ddp_stopped", "fsdp_killed"):
+        shutil.copytree(folder / name, folder / f"{name}_before")
     again = {
         "ddp_stopped": {**SETTINGS, "save_steps": 50},
         "fsdp_killed": SHARDED,
@@ -125,29 +138,36 @@ def assert_same_training(found: Path, wanted: Path) -> None:
             assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
             assert one["grad_norm"] == pytest.approx(other["grad_norm"], rel=1e-5)
             assert one["tokens_total"] == other["tokens_total"]
+        assert one.get("probe") == other.get("probe")
+
+
+def assert_close(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("mode", ["ddp", "fsdp"])
 def test_two_processes_train_what_one_does(mode: str, alone: Path, together: Path) -> None:
     assert_same_training(together / mode, alone / "full")
-    wanted = weights(alone / "full")
-    found = weights(together / mode)
-    assert found.keys() == wanted.keys()
-    for name, value in wanted.items():
-        torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5, msg=name)
+    assert_close(weights(together / mode), weights(alone / "full"))
     told = json.loads((together / mode / "train.json").read_text())
     assert (told["processes"], told["parallel"]) == (2, mode)
 
 
 @pytest.mark.parametrize("mode", ["ddp", "fsdp"])
-def test_adapters_train_as_in_one_process(mode: str, alone: Path, together: Path) -> None:
+def test_adapters_probe_and_best_epoch_are_as_in_one_process(
+    mode: str, alone: Path, together: Path
+) -> None:
     assert_same_training(together / f"lora_{mode}", alone / "lora")
     file = "adapter/adapter_model.safetensors"
     wanted, found = load_file(alone / "lora" / file), load_file(together / f"lora_{mode}" / file)
-    assert found.keys() == wanted.keys()
     assert any(float(value.abs().max()) > 1e-4 for name, value in wanted.items() if "B" in name)
-    for name, value in wanted.items():
-        torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5, msg=name)
+    assert_close(found, wanted)
+    probed = [line["probe"]["rows"] for line in lines(together / f"lora_{mode}") if "probe" in line]
+    assert probed == [2, 2, 2]
+    told = json.loads((together / f"lora_{mode}" / "train.json").read_text())
+    assert (told["steps"], told["kept"]["step"]) == (6, 3)
 
 
 @pytest.mark.parametrize("run", ["fsdp", "lora_fsdp"])
@@ -184,6 +204,39 @@ def test_a_signal_to_one_rank_stops_all_after_the_same_step(together: Path) -> N
         assert torch.equal(weights(together / "ddp_stopped")[name], value), name
 
 
+def test_one_process_goes_on_with_a_checkpoint_of_two(
+    tiny_folder: Path, alone: Path, together: Path
+) -> None:
+    run = together / "ddp_stopped_before"
+    tune(recipe_for(tiny_folder, run, **SETTINGS), run, **DATA)
+    assert_close(weights(run), weights(alone / "full"))
+    assert_same_training(run, alone / "full")
+
+
+@pytest.mark.usefixtures("quick")
+def test_another_number_of_ranks_goes_on_with_the_parts_of_two(
+    tiny_folder: Path, alone: Path, together: Path
+) -> None:
+    run = together / "fsdp_killed_before"
+    assert [p.name for p in (run / "checkpoints").glob("checkpoint-*")] == ["checkpoint-2"]
+    (launch,) = launches(1)
+    tune(recipe_for(tiny_folder, run, **SHARDED), run, **DATA, launch=launch)
+    assert_close(weights(run), weights(alone / "full"))
+    assert_same_training(run, alone / "full")
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_adapter_over_a_divided_model_is_merged(tiny_folder: Path, tmp_path: Path) -> None:
+    adapter = {"adapter": {"kind": "lora", "rank": 4}, "learning_rate": 1e-2, "epochs": 1}
+    for name in ("one", "divided"):
+        (tmp_path / name).mkdir()
+    tune(recipe_for(tiny_folder, tmp_path, **adapter), tmp_path / "one", **DATA)
+    (launch,) = launches(1)
+    recipe = recipe_for(tiny_folder, tmp_path, parallel="fsdp", **adapter)
+    tune(recipe, tmp_path / "divided", **DATA, launch=launch)
+    assert_close(weights(tmp_path / "divided"), weights(tmp_path / "one"))
+
+
 RECIPE = """
 data: {train: {synthetic: train, limit: 14}, validation: 0.3}
 tasks: {irsp: {per_problem: 2}, ir: {per_problem: 2}}
@@ -203,9 +256,7 @@ def test_the_command_line_trains_with_two_processes(tiny_folder: Path, tmp_path:
     assert "2 processes on cpu: DDP" in ended[0][1]
     assert ended[1][1] == ""
     assert_same_training(tmp_path / "two", tmp_path / "one")
-    for name, value in weights(tmp_path / "one").items():
-        found = weights(tmp_path / "two")[name]
-        torch.testing.assert_close(found, value, rtol=0, atol=1e-5, msg=name)
+    assert_close(weights(tmp_path / "two"), weights(tmp_path / "one"))
     # Of one process or of two, the stage is the same one.
     assert main(["train", str(recipe), "--run", str(tmp_path / "two")]) == 0
     manifest = json.loads((tmp_path / "two" / "manifest.json").read_text())
@@ -243,6 +294,13 @@ def test_dealing_evens_out_long_and_short_problems() -> None:
     assert [[p.id for p in share] for share in deal(problems, 2)] == [["0", "2"], ["1", "3"]]
 
 
+def test_ranks_without_a_problem_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_idle(Ranks(0, 4), 4)
+    assert not caplog.text
+    warn_of_idle(Ranks(0, 4), 3)
+    assert "problems_per_step is 3, so 1 of the 4 processes" in caplog.text
+
+
 def test_a_blank_pack_weighs_nothing_and_has_a_gradient() -> None:
     model = tiny_model("llama")
     part = pack_loss(model, blank_pack(), tasks=3)
@@ -267,6 +325,35 @@ def test_every_rank_takes_part_in_every_collective(
 ) -> None:
     passes = list(ranks.passes([blank_pack()] * own, most=most))
     assert [last for _, last in passes] == [False] * (computed - 1) + [True] * (computed > 0)
+
+
+def test_ranks_of_one_machine_work_in_turns() -> None:
+    """Two machines with two ranks and one: each holds one whole model at a time."""
+    told: dict[int, Any] = {}
+    everyone = Barrier(3)
+
+    class Threads(Ranks):
+        def gather(self, value: Any) -> list[Any]:
+            told[self.rank] = value
+            everyone.wait(30)
+            found = [told[rank] for rank in range(self.size)]
+            everyone.wait(30)
+            return found
+
+    spans: dict[int, tuple[float, float]] = {}
+
+    def load(ranks: Ranks) -> int:
+        started = time.monotonic()
+        time.sleep(0.02)
+        spans[ranks.rank] = started, time.monotonic()
+        return ranks.rank
+
+    ranks = [Threads(0, 3, 0), Threads(1, 3, 1), Threads(2, 3, 0)]
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda one: one.in_turns(lambda: load(one)), ranks)
+        assert list(found) == [0, 1, 2]
+    assert spans[0][1] <= spans[1][0]
+    assert spans[2][1] <= spans[1][0]
 
 
 def test_facts_add_up() -> None:
@@ -304,6 +391,20 @@ def test_ranks_wait_for_a_call_or_the_end() -> None:
     with first:
         pass  # nothing to train
     assert second.wait() is None
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_first_rank_leaves_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it keeps the store, the others would lose it before they see the end."""
+    monkeypatch.setattr("dualtune.lm.launch._GRACE", 6.0)
+    first, second = launches()
+    with ThreadPoolExecutor() as pool:
+        leaving = pool.submit(first.__exit__, None, None, None)
+        with second:
+            assert second.wait() is None
+            time.sleep(0.5)
+            assert not leaving.done()
+        leaving.result(timeout=30)
 
 
 @pytest.mark.usefixtures("quick")

@@ -18,6 +18,7 @@ from dualtune.lm.checkpoints import newest_checkpoint
 from dualtune.lm.spikes import RECENT, SPIKE, SPIKE_AFTER, SPIKE_FLOOR, Spikes
 from dualtune.lm.train import tune
 from dualtune.lm.trainlog import TrainLog, Window
+from dualtune.records import Problem
 from tests.unit.lm.test_train import PROBLEMS, recipe_for, tuned, weights
 
 
@@ -201,6 +202,17 @@ def test_spikes_are_told_from_noise() -> None:
     early = Spikes()
     assert not early.is_spike(1.0)
     assert not early.is_spike(1000.0)
+
+
+def test_steps_of_which_nothing_is_left_make_no_later_loss_a_spike(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    long = [Problem(f"{n}", "Why? " * 400, "So.\nYes.", "4") for n in range(SPIKE_AFTER + 2)]
+    recipe = recipe_for(tiny_folder, tmp_path, problems_per_step=1, epochs=2, max_dropped=1.0)
+    tune(recipe, tmp_path, train=[*PROBLEMS[:2], *long])
+    told = json.loads((tmp_path / "train.json").read_text())
+    assert told["instances"]["solve"] == 4
+    assert told["steps"] == 2 * (SPIKE_AFTER + 4)
 
 
 def test_spikes_go_on_from_a_checkpoint(tmp_path: Path) -> None:

@@ -212,3 +212,25 @@ def test_summary_of_nothing(tmp_path: Path) -> None:
     summary = TrainLog(tmp_path / "train.jsonl").summary()
     assert summary["steps"] == 0
     assert summary["first"] == summary["final"] == {}
+
+
+def test_a_full_disk_at_the_start_costs_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of steps that are taken again are dropped; the others hold the run's totals."""
+    path = tmp_path / "train.jsonl"
+    log = TrainLog(path)
+    for number in (1, 2):
+        take(log, number)
+        flush(log, number)
+    before = path.read_text()
+
+    def full(file: Path, *_: Any, **__: Any) -> None:
+        file.write_bytes(b"")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="No space left"):
+            TrainLog(path, resumed_step=1)
+    assert path.read_text() == before
