@@ -109,11 +109,13 @@ def check_settings(settings: Eval) -> None:
     """Find out what would stop an evaluation before anything is loaded.
 
     Raises:
-        BadInput: If a benchmark is unknown, the backend is not installed, or programs would have
-            to run without leave.
+        BadInput: If a benchmark is unknown, the backend is not installed, there are fewer solved
+            examples than asked for, or programs would have to run without leave.
     """
     check_backend(settings)
-    for benchmark in (*settings.benchmarks, *settings.domains):
+    for benchmark in settings.domains:
+        find_benchmark(benchmark, files=settings.files)
+    for benchmark in settings.benchmarks:
         _check_shots(find_benchmark(benchmark, files=settings.files), settings)
     if settings.mode != "cot" and not settings.allow_code:
         raise BadInput(

@@ -162,6 +162,11 @@ class Backend:
             raise _PassingError(f"no answer from the server: {error}") from error
         except requests.exceptions.ChunkedEncodingError as error:
             raise _PassingError(f"the answer was cut off: {error}") from error
+        except (requests.RequestException, UnicodeError) as error:  # as for an address or a key
+            raise BadInput(
+                f"eval.base_url: {self._api.base_url} cannot be asked ({error}). Check the address "
+                f"and the key in {self.settings.key_variable}."
+            ) from error
         if response.ok:
             try:
                 return response.json()

@@ -1,8 +1,9 @@
 """Solved examples for few-shot prompts, by kind of answer.
 
 Published chain-of-thought prompts: those of Wei et al. (arXiv 2201.11903, appendix G: arithmetic
-word problems, and AQuA) for numbers and choices, and Minerva's for MATH (Lewkowycz et al., arXiv
-2206.14858, appendix D.2). Every answer is stated as dualtune's prompt asks for it.
+word problems in table 20, AQuA in table 21) for numbers and choices, and Minerva's for MATH
+(Lewkowycz et al., arXiv 2206.14858, appendix D.2), whose displayed equations are written in the
+line. Options have capital letters, and every answer is stated as dualtune's prompt asks for it.
 """
 
 from __future__ import annotations

@@ -117,14 +117,13 @@ class Generations:
         write_rows(self.file, [*rows, *others])
 
     def _read(self) -> None:
-        try:
-            state = json.loads(self._state.read_text(encoding="utf-8"))
-            lines = self.file.read_bytes().splitlines(keepends=True)
-        except (FileNotFoundError, ValueError):
-            state, lines = {}, []
-        if state.get("fingerprint") != self.fingerprint:
+        if self._made_by() != self.fingerprint:
             self._set_aside()
+            self._take_back()
+        if self._made_by() != self.fingerprint or not self.file.exists():
             return
+        state = json.loads(self._state.read_text(encoding="utf-8"))
+        lines = self.file.read_bytes().splitlines(keepends=True)
         self.seconds = float(state["seconds"])
         whole = 0
         for line in lines:
@@ -142,18 +141,43 @@ class Generations:
             with self.file.open("rb+") as stream:
                 stream.truncate(whole)
 
+    def _made_by(self) -> str | None:
+        """Return the fingerprint of the rows that are there; None where nothing says it."""
+        try:
+            return str(json.loads(self._state.read_text(encoding="utf-8"))["fingerprint"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def _aside(self, fingerprint: str | None) -> tuple[Path, Path]:
+        """Return where rows and state of a fingerprint lie while another's are in use."""
+        mark = (fingerprint or "unknown")[:8]
+        return (
+            self.file.with_suffix(f".{mark}.jsonl.old"),
+            self.file.with_suffix(f".{mark}.state.json.old"),
+        )
+
     def _set_aside(self) -> None:
         if not self.file.exists():
             return
-        old = self.file.with_suffix(".jsonl.old")
+        rows, state = self._aside(self._made_by())
         log.warning(
-            "%s holds generations of another model or other settings: they are kept as %s, and "
-            "this model's are made anew",
+            "%s holds generations of another model or other settings: they are kept as %s",
             self.file,
-            old.name,
+            rows.name,
         )
-        self.file.replace(old)
-        self._state.unlink(missing_ok=True)
+        # The rows first: a kill between the two then leaves no rows with a wrong maker.
+        self.file.replace(rows)
+        if self._state.exists():
+            self._state.replace(state)
+
+    def _take_back(self) -> None:
+        """Put back the rows of this fingerprint that were set aside for another's."""
+        rows, state = self._aside(self.fingerprint)
+        if rows.exists() and state.exists():
+            log.info("%s: taking back %s", self.file, rows.name)
+            self._state.unlink(missing_ok=True)  # a kill must not leave it beside others' rows
+            rows.replace(self.file)
+            state.replace(self._state)
 
 
 def write_rows(file: Path, rows: Iterable[Row]) -> None:

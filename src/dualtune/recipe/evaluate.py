@@ -86,6 +86,8 @@ class Eval(Section):
                 f"samples is {self.samples}, but at temperature 0 all of them are the same: "
                 "set temperature, such as 0.7"
             )
-        if self.backend == "openai" and not self.base_url:
+        if self.backend == "openai" and not (self.base_url or "").startswith(
+            ("http://", "https://")
+        ):
             raise ValueError("backend openai needs base_url, such as http://localhost:8000/v1")
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -97,7 +97,9 @@ def describe_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterat
         yield f"{prefix}{name}", kind, _shown(default), field.description or ""
         item = item_section(field.annotation)
         if item is not None:
-            yield from describe_keys(item, f"{prefix}{name}[].")
+            # One of a list, or one of a mapping whose keys are names of the user's choice.
+            which = ".NAME" if get_origin(field.annotation) is dict else "[]"
+            yield from describe_keys(item, f"{prefix}{name}{which}.")
 
 
 def _type_name(annotation: Any) -> str:

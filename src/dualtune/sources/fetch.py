@@ -2,25 +2,30 @@
 
 Files come from the commits that their authors' repositories had when the checksums were taken, or
 from a mirror. A download goes to ``NAME.part``; it becomes ``NAME`` only when its SHA-256 is the
-expected one and its rows are those of the benchmark.
+expected one and its rows are those of the benchmark. Of MATH, whose 5,000 problems are a file each
+in the protocol's repository, one file of another repository is tried first, and where its rows are
+not MATH's the whole repository is fetched and its files are merged.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import tarfile
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from dualtune.errors import BadInput, DualtuneError, nearest
 from dualtune.progress import bar
-from dualtune.sources.benchmarks import BENCHMARKS, fetched_folder, read_benchmark
+from dualtune.sources.benchmarks import BENCHMARKS, fetched_folder, how_to_get, read_benchmark
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +34,9 @@ TIMEOUT = 30.0  # seconds that a server may be silent
 _BLOCK = 1 << 16
 _PERMANENT = (400, 401, 403, 404, 405, 410, 451)  # asking again will not help
 
-_MAMMOTH = (
-    "https://raw.githubusercontent.com/TIGER-AI-Lab/MAmmoTH2/"
-    "9c67cb137b87e3c2f68ab412c6731b1f47a51b55/math_eval/dataset/"
-)
+_COMMIT = "9c67cb137b87e3c2f68ab412c6731b1f47a51b55"
+_MAMMOTH = f"https://raw.githubusercontent.com/TIGER-AI-Lab/MAmmoTH2/{_COMMIT}/math_eval/dataset/"
+_MAMMOTH_ARCHIVE = f"https://codeload.github.com/TIGER-AI-Lab/MAmmoTH2/tar.gz/{_COMMIT}"
 _TORA = (
     "https://raw.githubusercontent.com/microsoft/ToRA/"
     "213c1c995038c73fab10343814df7a42f990f026/src/data/"
@@ -50,10 +54,13 @@ class Remote:
     Attributes:
         url: Its address.
         sha256: Of its bytes; None where the rows alone are checked.
+        folder: Where the address is that of a repository's archive: its folder that holds the rows
+            as JSON files, one a row.
     """
 
     url: str
     sha256: str | None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +77,8 @@ REMOTES: Mapping[str, Remote] = {
         f"{_MAMMOTH}gsm8k/gsm8k.jsonl",
         "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14",
     ),
-    # One file in place of the 5,000 of the protocol's repository. Its order and columns may be
-    # others, so its rows are checked, which are compared in an order of their own.
+    # Order and columns of that file may be others, so its rows are checked, which are compared in
+    # an order of their own.
     "math": Remote(f"{_TORA}math/test.jsonl", None),
     "aqua": Remote(
         f"{_MAMMOTH}AQuA/AQuA.json",
@@ -108,6 +115,11 @@ REMOTES: Mapping[str, Remote] = {
     ),
 }
 
+# Where else a benchmark is, should the first place not have it.
+FURTHER: Mapping[str, Remote] = {
+    "math": Remote(_MAMMOTH_ARCHIVE, None, folder="math_eval/dataset/math"),
+}
+
 
 def fetch_benchmarks(
     names: Sequence[str] = (),
@@ -135,8 +147,9 @@ def fetch_benchmarks(
     """
     wanted = tuple(names) or tuple(REMOTES)
     for name in wanted:
-        if name not in REMOTES:
-            raise BadInput(f"cannot fetch {name!r}{nearest(name, tuple(REMOTES))}")
+        _check_name(name)
+    if mirror is not None and not mirror.startswith(("http://", "https://", "file://")):
+        raise BadInput(f"--from {mirror}: write an address, such as https://example.org/bench")
     target = folder or fetched_folder()
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -146,30 +159,89 @@ def fetch_benchmarks(
         yield _fetch(name, target, mirror=mirror, pause=pause)
 
 
+def _check_name(name: str) -> None:
+    if name in REMOTES:
+        return
+    if name in BENCHMARKS and BENCHMARKS[name].file is None:
+        raise BadInput(f"{name} is generated where it is used: there is nothing to fetch")
+    if name in BENCHMARKS:
+        raise BadInput(f"{name} cannot be fetched. {how_to_get(BENCHMARKS[name])}")
+    raise BadInput(f"cannot fetch {name!r}{nearest(name, tuple(REMOTES))}")
+
+
 def _fetch(
     name: str, folder: Path, *, mirror: str | None, pause: Callable[[float], None]
 ) -> Fetched:
     own = BENCHMARKS[name].file
     assert own is not None
-    file, remote = folder / own, REMOTES[name]
+    file, remote, further = folder / own, REMOTES[name], FURTHER.get(name)
     if file.is_file() and _fault(name, file, remote) is None:
         return Fetched(name, file, "kept")
-    url = f"{mirror.rstrip('/')}/{own}" if mirror else remote.url
-    part = file.with_name(own + ".part")
+    if mirror:
+        remote, further = replace(remote, url=f"{mirror.rstrip('/')}/{own}"), None
+    try:
+        _fetch_from(name, file, remote, pause=pause)
+    except BadInput as error:
+        if further is None:
+            raise
+        log.warning("%s Trying %s.", error, further.url)
+        _fetch_from(name, file, further, pause=pause)
+    return Fetched(name, file, "fetched")
+
+
+def _fetch_from(name: str, file: Path, remote: Remote, *, pause: Callable[[float], None]) -> None:
+    part = file.with_name(file.name + (".tar.gz.part" if remote.folder else ".part"))
     resumed = part.exists()
-    _download(url, part, pause=pause)
-    fault = _fault(name, part, remote)
+    _download(remote.url, part, pause=pause)
+    fault = _unpack(part, remote) or _fault(name, part, remote)
     if fault is not None and resumed:
         # The beginning was of an earlier call, perhaps of another address: once more, from 0.
-        log.warning("%s: what an earlier download left does not fit; starting anew", own)
+        log.warning("%s: what an earlier download left does not fit; starting anew", file.name)
         part.unlink()
-        _download(url, part, pause=pause)
-        fault = _fault(name, part, remote)
+        _download(remote.url, part, pause=pause)
+        fault = _unpack(part, remote) or _fault(name, part, remote)
     if fault is not None:
         part.unlink()
-        raise BadInput(f"{url}: {fault}. The file was not kept; try again, or another --from.")
+        raise BadInput(
+            f"{remote.url}: {fault}. The file was not kept; try again, or another --from."
+        )
     part.replace(file)
-    return Fetched(name, file, "fetched")
+
+
+def _unpack(part: Path, remote: Remote) -> str | None:
+    """Put the rows of a repository's archive in the archive's place.
+
+    Returns:
+        What is wrong with the archive, or None.
+    """
+    if remote.folder is None:
+        return None
+    try:
+        rows = _merged(part, remote.folder)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
+        return f"it is no archive of JSON files: {error}"
+    part.write_text("".join(rows), encoding="utf-8")
+    return None
+
+
+def _merged(archive: Path, folder: str) -> list[str]:
+    """Return the JSON files of a folder in an archive, a line each."""
+    lines = {}
+    with tarfile.open(archive, "r:gz") as opened:
+        for member in opened:
+            # Above all stands a folder that is named by repository and commit.
+            place = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+            stream = opened.extractfile(member)
+            if (
+                stream is None
+                or place.suffix != ".json"
+                or place.parent.parent != PurePosixPath(folder)
+            ):
+                continue
+            row = json.loads(stream.read().decode("utf-8"))
+            lines[place] = json.dumps(row, ensure_ascii=False) + "\n"
+    order = sorted(lines, key=lambda place: (place.parent.name, len(place.stem), place.stem))
+    return [lines[place] for place in order]
 
 
 def _fault(name: str, file: Path, remote: Remote) -> str | None:

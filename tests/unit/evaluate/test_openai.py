@@ -241,3 +241,14 @@ def test_a_server_that_is_not_there_is_told(server: StubServer) -> None:
 def test_addresses_are_taken_as_people_write_them(server: StubServer, ending: str) -> None:
     given = settings(server, base_url=f"http://host:1/v1{ending}")
     assert endpoint(given, "models") == "http://host:1/v1/models"
+
+
+@pytest.mark.parametrize("address", ["http://", "http://[half/v1"])
+def test_an_address_that_is_none_is_told(server: StubServer, address: str) -> None:
+    with pytest.raises(BadInput, match=r"eval\.base_url: .* cannot be asked"):
+        list(chat(server, base_url=address).generate(asks(1)))
+
+
+def test_an_address_needs_its_scheme(server: StubServer) -> None:
+    with pytest.raises(ValueError, match="needs base_url"):
+        settings(server, base_url="localhost:8000/v1")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dualtune.errors import BadInput
+from dualtune.evaluate.harness import check_settings
 from dualtune.evaluate.shots import Shot, shots_for
 from dualtune.grade.pool import GradeRow, grade_rows
+from dualtune.recipe import Eval
 from dualtune.sources.formats.choices import find_options
 
 
@@ -31,3 +34,10 @@ def _row(name: str, shot: Shot) -> GradeRow:
         question=shot.question,
         options=find_options(shot.question) if shot.kind == "choice" else (),
     )
+
+
+def test_a_benchmark_named_for_its_domain_alone_needs_no_examples() -> None:
+    settings = Eval(benchmarks=("gsm8k",), domains={"math": "in"}, shots=8)
+    check_settings(settings)
+    with pytest.raises(BadInput, match="there are 4 solved examples for math"):
+        check_settings(settings.model_copy(update={"benchmarks": ("gsm8k", "math")}))

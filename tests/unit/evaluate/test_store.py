@@ -52,14 +52,31 @@ def test_another_fingerprint_sets_the_rows_aside(tmp_path: Path) -> None:
     assert not other.rows
     assert other.seconds == 0
     assert not file.exists()
-    assert json.loads(file.with_suffix(".jsonl.old").read_text()) == row(1)
+    assert json.loads(file.with_suffix(".f.jsonl.old").read_text()) == row(1)
+
+
+def test_rows_set_aside_come_back_and_none_is_lost(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    for number, fingerprint in enumerate("fgh"):
+        Generations(file, fingerprint).add([row(number)], seconds=number)
+    for number, fingerprint in enumerate("fgh"):
+        again = Generations(file, fingerprint)
+        assert list(again.rows.values()) == [row(number)]
+        assert again.seconds == number
+
+
+def test_a_state_without_rows_is_no_others_rows(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    Generations(file, "f").add([row(1)], seconds=1)
+    file.unlink()
+    assert not Generations(file, "f").rows
 
 
 def test_rows_without_a_state_are_set_aside(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps(row(1)) + "\n")
     assert not Generations(file, "f").rows
-    assert file.with_suffix(".jsonl.old").exists()
+    assert file.with_suffix(".unknown.jsonl.old").exists()
 
 
 @pytest.mark.parametrize("cut", [1, 5, 40])

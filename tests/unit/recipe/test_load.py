@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 from dualtune.errors import BadInput
 from dualtune.recipe import (
+    Eval,
+    EvalFile,
     Phase,
     Recipe,
     Tasks,
@@ -185,6 +187,8 @@ def leaves(section: type[BaseModel], prefix: str = "") -> list[str]:
             found.append(prefix + name)
             if name == "schedule" and section is Tasks:  # a list of sections
                 found += leaves(Phase, f"{prefix}{name}[].")
+            if name == "files" and section is Eval:  # a mapping of sections
+                found += leaves(EvalFile, f"{prefix}{name}.NAME.")
     return found
 
 

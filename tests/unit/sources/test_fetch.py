@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import socket
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,7 +52,7 @@ def server() -> Iterator[Served]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served.asked.append(self.headers.get("Range", ""))
-            if self.path != "/simuleq.json":
+            if self.path not in ("/simuleq.json", "/archive"):
                 self.send_error(404)
                 return
             if served.errors:
@@ -190,6 +192,76 @@ def test_without_a_network_the_message_says_what_to_do(tmp_path: Path) -> None:
         with pytest.raises(DualtuneError, match=r"cannot download .*Without a network"):
             list(fetch_benchmarks(["simuleq"], folder=tmp_path, mirror=mirror, pause=pauses.append))
     assert len(pauses) == ATTEMPTS - 1
+
+
+def archive(folder: str, *, cut: int | None = None) -> bytes:
+    """A repository's archive that holds the rows as files, and others beside them."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as out:
+        files = {f"{folder}/{n % 2}/{n}.json": row for n, row in enumerate(ROWS)}
+        for name, row in {**files, "train/1/1.json": {}, f"{folder}/notes.txt": "no row"}.items():
+            content = json.dumps(row, indent=2).encode()
+            member = tarfile.TarInfo(f"repository-c0ffee/{name}")
+            member.size = len(content)
+            out.addfile(member, io.BytesIO(content))
+    return packed.getvalue()[:cut]
+
+
+@pytest.fixture
+def two_places(server: Served, small: Benchmark, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """SimulEq at a place that has it no more, and in an archive."""
+    in_order = [row for n in range(2) for row in ROWS[n::2]]
+    rows = read_simuleq(in_order, Path("simuleq.json"))
+    known = {**BENCHMARKS, "simuleq": replace(small, checksum=rows_checksum(rows))}
+    monkeypatch.setattr(fetch, "BENCHMARKS", known)
+    monkeypatch.setitem(fetch.REMOTES, "simuleq", Remote(f"{server.url}/gone", None))
+    further = {"simuleq": Remote(f"{server.url}/archive", None, folder="data/set")}
+    monkeypatch.setattr(fetch, "FURTHER", further)
+    server.body = archive("data/set")
+    return server
+
+
+def test_where_the_first_place_fails_an_archive_is_merged(
+    two_places: Served, tmp_path: Path
+) -> None:
+    (fetched,) = fetch_benchmarks(["simuleq"], folder=tmp_path)
+    assert fetched.outcome == "fetched"
+    lines = fetched.file.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [r for n in range(2) for r in ROWS[n::2]]
+    assert [file.name for file in tmp_path.iterdir()] == ["simuleq.json"]
+    assert [f.outcome for f in fetch_benchmarks(["simuleq"], folder=tmp_path)] == ["kept"]
+
+
+def test_an_archive_that_is_none_is_refused_and_not_kept(
+    two_places: Served, tmp_path: Path
+) -> None:
+    two_places.body = archive("data/set", cut=-200)
+    with pytest.raises(BadInput, match=r"no archive of JSON files.*not kept"):
+        list(fetch_benchmarks(["simuleq"], folder=tmp_path))
+    two_places.body = archive("elsewhere")
+    with pytest.raises(BadInput, match=r"holds 0 rows.*not kept"):
+        list(fetch_benchmarks(["simuleq"], folder=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gsm8k_platinum", r"cannot be fetched\. Write it from the hub.*madrylab"),
+        ("synthetic_test", "nothing to fetch"),
+    ],
+)
+def test_sets_that_are_not_fetched_are_told_how_to_get(
+    name: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        list(fetch_benchmarks([name], folder=tmp_path))
+
+
+@pytest.mark.parametrize("mirror", ["example.org/bench", "/home/me/bench", ""])
+def test_a_mirror_is_an_address(mirror: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"--from .*write an address"):
+        list(fetch_benchmarks(["simuleq"], folder=tmp_path, mirror=mirror))
 
 
 def test_unknown_names_are_told_before_anything_is_asked(server: Served, tmp_path: Path) -> None:

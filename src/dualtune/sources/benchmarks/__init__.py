@@ -12,7 +12,12 @@ from dualtune.sources.benchmarks.known import (
     excluded,
     known_issues,
 )
-from dualtune.sources.benchmarks.load import SYNTHETIC_SEED, load_benchmark, read_benchmark
+from dualtune.sources.benchmarks.load import (
+    SYNTHETIC_SEED,
+    how_to_get,
+    load_benchmark,
+    read_benchmark,
+)
 from dualtune.sources.benchmarks.registry import (
     BENCHMARKS,
     NINE,
@@ -42,6 +47,7 @@ __all__ = [
     "fetched_folder",
     "find_benchmark",
     "find_file",
+    "how_to_get",
     "known_issues",
     "load_benchmark",
     "read_benchmark",

@@ -7,17 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dualtune.cache import cache_folder
 from dualtune.errors import BadInput
 
 VARIABLE = "DUALTUNE_DATA"  # names the folder of benchmark files where a recipe does not
-CACHE_VARIABLE = "DUALTUNE_CACHE"
 
 
 def fetched_folder() -> Path:
     """Return the folder that ``dualtune fetch benchmarks`` fills."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    given = os.environ.get(CACHE_VARIABLE)
-    return (Path(given).expanduser() if given else Path(root) / "dualtune") / "benchmarks"
+    return cache_folder() / "benchmarks"
 
 
 def find_file(name: str, data_dir: str | Path | None = None) -> Path | None:
@@ -80,7 +78,8 @@ def read_json_rows(file: Path) -> list[Any]:
             raise BadInput(f"{file} is not valid JSON: {error}. Download it anew.") from error
         return rows
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: a JSON string may hold line ends of Unicode's, such as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -140,7 +140,7 @@ def _own_row(
     elif settings.kind == "choice":
         options = find_options(question)
     if settings.kind == "choice":
-        gold = _choice(values, settings, gold, options, file, number)
+        gold = _choice(name, values, settings, gold, options, file, number)
     kind: AnswerKind = settings.kind
     if not gold or not question.strip() or (kind == "number" and parse_number(gold) is None):
         what = "question" if not question.strip() else settings.answer
@@ -162,6 +162,7 @@ def _own_row(
 
 
 def _choice(
+    name: str,
     values: Mapping[str, Any],
     settings: EvalFile,
     gold: str,
@@ -175,12 +176,22 @@ def _choice(
             "'(A) 2 (B) 4'. Name the column of the options."
         )
     index = value_of(values, settings.answer, file, number)
+    read = [letter for letter, text in zip(LETTERS, options, strict=False) if text == gold]
     if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(options):
-        return LETTERS[index]  # as MMLU has it
-    if gold in options:
-        return LETTERS[options.index(gold)]
-    return letter_of(gold, options, file, number)
+        read.append(LETTERS[index])  # as MMLU has it
+    letter = gold.strip("()").upper()
+    if len(letter) == 1 and letter in LETTERS[: len(options)]:
+        read.append(letter)
+    if len(set(read)) > 1:
+        raise BadInput(
+            f"eval.files.{name}: {file}, row {number}: the answer {gold!r} can be read as option "
+            f"{' or '.join(sorted(set(read)))} (a letter, an option's text, an index from 0). "
+            "Write a letter that is no option's text."
+        )
+    return read[0] if read else letter_of(gold, options, file, number)
 
 
 def _optional(values: Mapping[str, Any], column: str | None, file: Path, number: int) -> str:
-    return "" if column is None else text_of(values, column, file, number)
+    if column is None or value_of(values, column, file, number) is None:
+        return ""
+    return text_of(values, column, file, number)

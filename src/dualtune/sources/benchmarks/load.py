@@ -57,13 +57,13 @@ def load_benchmark(
     if benchmark.split is not None:
         return _generated(benchmark.split, SYNTHETIC_ROWS if limit is None else limit)
     assert benchmark.file is not None
-    file = locate(name, benchmark.file, data_dir, remedy=_remedy(benchmark))
+    file = locate(name, benchmark.file, data_dir, remedy=how_to_get(benchmark))
     rows = read_benchmark(benchmark, file)
     without = excluded(name, exclude)
     return tuple(row for row in rows if row.id not in without)[:limit]
 
 
-def _remedy(benchmark: Benchmark) -> str:
+def how_to_get(benchmark: Benchmark) -> str:
     """Say how to get the file of a benchmark."""
     if benchmark.hub is None:
         return f"Run 'dualtune fetch benchmarks {benchmark.name}'."

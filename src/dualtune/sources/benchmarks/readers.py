@@ -223,9 +223,12 @@ def text_of(row: Any, column: str, file: Path, number: int) -> str:
     """Return a column of a row as text.
 
     Raises:
-        BadInput: If the row has no such column.
+        BadInput: If the row has no such column, or nothing in it.
     """
-    return str(value_of(row, column, file, number))
+    value = value_of(row, column, file, number)
+    if value is None:
+        raise BadInput(f"{file}, row {number}: column {column!r} is null. Correct the row.")
+    return str(value)
 
 
 def listed_of(row: Any, column: str, file: Path, number: int) -> list[str]:

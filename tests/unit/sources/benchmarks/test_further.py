@@ -155,3 +155,51 @@ def test_own_files_are_known_by_name(tmp_path: Path) -> None:
         find_benchmark("mines", files=files)
     with pytest.raises(BadInput, match="'svamp' is a built-in benchmark"):
         find_benchmark("svamp", files={"svamp": files["mine"]})
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "letter"),
+    [
+        (["5", "6", "7"], 1, "B"),
+        (["0", "1", "2"], 1, "B"),  # index and text agree
+        (["5", "6", "7"], "7", "C"),
+        (["5", "6", "7"], "(a)", "A"),
+    ],
+)
+def test_a_choice_is_a_letter_a_text_or_an_index(
+    options: list[str], answer: object, letter: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, [{"question": "?", "answer": answer, "options": options}])
+    (row,) = read_own("mine", EvalFile(path=str(file), kind="choice", options="options"))
+    assert row.gold == letter
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"), [(["1", "2", "3"], 1), (["B", "A", "C"], "A"), (["4", "4", "5"], "4")]
+)
+def test_a_choice_that_reads_as_two_is_refused(
+    options: list[str], answer: object, tmp_path: Path
+) -> None:
+    file = written(tmp_path, [{"question": "?", "answer": answer, "options": options}])
+    with pytest.raises(BadInput, match=r"row 1: .*can be read as option A or B"):
+        read_own("mine", EvalFile(path=str(file), kind="choice", options="options"))
+
+
+@pytest.mark.parametrize("column", ["question", "answer"])
+def test_null_is_no_text(column: str, tmp_path: Path) -> None:
+    row = {"question": "Which?", "answer": "x + 1", column: None}
+    file = written(tmp_path, [row])
+    with pytest.raises(BadInput, match=rf"row 1: column '{column}' is null"):
+        read_own("mine", EvalFile(path=str(file), kind="latex"))
+
+
+def test_a_null_level_is_none(tmp_path: Path) -> None:
+    file = written(tmp_path, [{"question": "Which?", "answer": "1", "level": None}])
+    (row,) = read_own("mine", EvalFile(path=str(file), level="level"))
+    assert row.level == ""
+
+
+def test_line_ends_of_unicode_may_stand_in_a_row(tmp_path: Path) -> None:
+    lines = ['{"question": "a\u2028b\u0085c", "answer": "x\\n#### 5"}'] * 1209
+    (tmp_path / "gsm8k_platinum.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert load_benchmark("gsm8k_platinum", data_dir=tmp_path)[0].question == "a\u2028b\u0085c"
