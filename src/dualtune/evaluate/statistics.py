@@ -70,13 +70,13 @@ def macro_average(
     means = resampled_means(benchmarks, resamples=resamples, seed=seed)
     count = len(benchmarks)
     unseen_low = unseen_high = 0.0
-    for rows in benchmarks:
-        share = sum(rows) / len(rows)
+    for right in benchmarks:
+        share = sum(right) / len(right)
         if share in (0.0, 1.0):
-            low, high = wilson_interval(sum(rows), len(rows), level=level)
+            low, high = wilson_interval(int(sum(right)), len(right), level=level)
             unseen_low += ((share - low) / count) ** 2
             unseen_high += ((high - share) / count) ** 2
-    value = sum(sum(rows) / len(rows) for rows in benchmarks) / count
+    value = sum(sum(right) / len(right) for right in benchmarks) / count
     return widened(value, percentiles(means, level), (unseen_low, unseen_high), (0.0, 1.0))
 
 
