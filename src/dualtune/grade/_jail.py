@@ -37,7 +37,7 @@ from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
 
-OUT_OF_MEMORY, NOT_LOCKED = 86, 87  # exit codes: MemoryError; the program was not started
+OUT_OF_MEMORY = 86  # exit code after a MemoryError
 NOBODY = 65534
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER = 0x00020000, 0x08000000, 0x10000000
@@ -109,15 +109,17 @@ def main(job: dict[str, Any], report: int) -> None:
     held += ["seccomp"] if platform.machine() in ARCHITECTURES else []
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     started = time.monotonic()
+    failures, failed = os.pipe()  # an exit code could be the program's own
     first = os.fork()
     if first == 0:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         program = os.fork()
         if program == 0:
-            _lock(job, held)
+            _lock(job, held, failed)
             _run(job["program"])
             return
         os._exit(_code(os.waitpid(program, 0)[1]))
+    os.close(failed)
     ended = select.select([os.pidfd_open(first)], [], [], job["limits"]["wall"])[0]
     if not ended:
         os.kill(first, signal.SIGKILL)
@@ -129,6 +131,7 @@ def main(job: dict[str, Any], report: int) -> None:
         "code": code if ended else None,
         "seconds": time.monotonic() - started,
         "held": held,
+        "unlocked": os.read(failures, 1000).decode(errors="replace"),
     }
     os.write(report, json.dumps(values).encode())
 
@@ -171,10 +174,14 @@ def _enter_namespaces(job: dict[str, Any]) -> list[str]:
     return ["namespaces", "tmpfs"]
 
 
-def _lock(job: dict[str, Any], held: list[str]) -> None:
-    """Give up everything that the program does not need; end the process where that fails."""
+def _lock(job: dict[str, Any], held: list[str], failed: int) -> None:
+    """Give up everything that the program does not need.
+
+    Where that fails it says so to the pipe ``failed``, and ends the process.
+    """
     try:
-        os.closerange(3, 1 << 16)
+        os.closerange(3, failed)
+        os.closerange(failed + 1, 1 << 16)
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
@@ -187,9 +194,9 @@ def _lock(job: dict[str, Any], held: list[str]) -> None:
         if "seccomp" in held:
             _filter_calls(may_fork=job["limits"]["processes"] > 1)
     except OSError as error:
-        sys.stderr.write(f"the sandbox could not be closed: {error}\n")
-        sys.stderr.flush()
-        os._exit(NOT_LOCKED)
+        os.write(failed, f"the sandbox could not be closed: {error}".encode())
+        os._exit(1)
+    os.close(failed)
 
 
 def _run(source: str) -> None:

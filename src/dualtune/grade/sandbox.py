@@ -35,7 +35,7 @@ _MISSING = {
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _GRACE = 10.0  # seconds that the jail has beyond its own wall limit
 # Where even the jail had to be killed.
-_NO_REPORT: dict[str, Any] = {"code": None, "cpu": 0.0, "held": []}
+_NO_REPORT: dict[str, Any] = {"code": None, "cpu": 0.0, "held": [], "unlocked": ""}
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -196,8 +196,8 @@ def _run(job: dict[str, Any], wall: float, *, bwrap: str | None, nobody: bool) -
     if not report and process.returncode >= 0:
         raise NoSandbox(f"the sandbox did not start: {_last_line(said[1])}")
     values = json.loads(report) if report else _NO_REPORT | {"seconds": wall}
-    if values["code"] == _jail.NOT_LOCKED:
-        raise NoSandbox(_last_line(said[1]))
+    if values["unlocked"]:
+        raise NoSandbox(values["unlocked"])
     return Ended(
         values["code"],
         stdout=said[0],

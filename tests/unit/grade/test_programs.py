@@ -83,6 +83,7 @@ HOSTILE = {
     "stack": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
               "error|memory|timed_out", ""),
     "exit": ("import os\nprint(1, flush=True)\nos._exit(3)", "error", "exit code 3"),
+    "the jail's exit codes": ("import os\nos._exit(87)", "error", "exit code 87"),
     "segfault": ("import ctypes\nctypes.string_at(0)", "error", "signal 11"),
     "standard input": ("print(repr(input()))", "error", "EOFError"),
     "fork": ("import os\nos.fork()\nprint(1)", "error", "PermissionError|BlockingIOError"),
