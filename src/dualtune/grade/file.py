@@ -1,10 +1,10 @@
 """``dualtune grade``: grade a JSON Lines file of outputs that any tool wrote.
 
 Each row comes out with all of its columns and ``extracted``, ``status``, ``strict`` and
-``seconds``; what is no row to grade goes to ``rejected.jsonl`` beside the output with its reason.
-Rows stream through, so a file may be larger than memory. They are written to a ``.part`` file that
-is moved into place when it is complete; after a kill, the same command goes on behind the rows
-that stand there, having compared each with its input.
+``seconds``; what is no row to grade goes, with its reason, to ``NAME.rejected.jsonl`` beside the
+output ``NAME.jsonl``. Rows stream through, so a file may be larger than memory. They are written to
+a ``.part`` file that is moved into place when it is complete; after a kill, the same command goes
+on behind the rows that stand there, having compared each with its input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from dualtune.progress import track
 log = logging.getLogger(__name__)
 
 STANDARD = "-"  # standard input or output, in place of a file
-REJECTED = "rejected.jsonl"
 COLUMNS = ("id", "output", "gold", "kind", "question", "options")
 ADDED = ("extracted", "status", "strict", "seconds")
 _MAX_SHOWN = 80
@@ -102,8 +101,8 @@ def grade_file(source: str, output: str, options: Options) -> Summary:
     unknown = [name for name in options.columns if name not in COLUMNS]
     if unknown:
         raise BadInput(f"--columns: no column {unknown[0]!r}{nearest(unknown[0], COLUMNS)}")
-    if source != STANDARD and output != STANDARD and Path(source).resolve() == _resolved(output):
-        raise BadInput(f"--output {output} is the file that is graded; name another.")
+    if source != STANDARD and Path(source).resolve() in _written(source, output):
+        raise BadInput(f"--output {output} would overwrite the file that is graded; name another.")
     try:
         with ExitStack() as stack:
             return _Grading(source, output, options, stack).run()
@@ -115,8 +114,25 @@ def grade_file(source: str, output: str, options: Options) -> Summary:
         ) from error
 
 
-def _resolved(output: str) -> Path:
-    return Path(output).resolve()
+def _rejected_path(source: str, output: str) -> Path:
+    """Return where rejected rows go: beside the output, or here, named after the input."""
+    if output != STANDARD:
+        path = Path(output)
+        return path.with_name(f"{path.stem}.rejected.jsonl")
+    return Path(f"{'stdin' if source == STANDARD else Path(source).stem}.rejected.jsonl")
+
+
+def _part_and_state(output: str) -> tuple[Path, Path]:
+    """Return where rows stand until all are there, and the settings that they were graded with."""
+    path = Path(output)
+    return path.with_name(path.name + ".part"), path.with_name(path.name + ".state.json")
+
+
+def _written(source: str, output: str) -> set[Path]:
+    files = [_rejected_path(source, output)]
+    if output != STANDARD:
+        files += [Path(output), *_part_and_state(output)]
+    return {file.resolve() for file in files}
 
 
 class _Grading:
@@ -126,8 +142,7 @@ class _Grading:
         self._source, self._output, self._options, self._stack = source, output, options, stack
         self._summary = Summary()
         self._waiting: deque[dict[str, Any]] = deque()  # rows that are being graded
-        folder = Path() if output == STANDARD else Path(output).parent
-        self._rejected_path = folder / REJECTED
+        self._rejected_path = _rejected_path(source, output)
         self._rejected: IO[bytes] | None = None
 
     def run(self) -> Summary:
@@ -139,8 +154,7 @@ class _Grading:
         else:
             path = Path(self._output)
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(path.name + ".part")
-            state = path.with_name(path.name + ".state.json")
+            part, state = _part_and_state(self._output)
             if self._source == STANDARD or not _same_settings(state, self._options):
                 part.unlink(missing_ok=True)
             state.write_text(_settings(self._options), encoding="utf-8")

@@ -75,7 +75,7 @@ def test_bad_rows_are_rejected_with_their_reason(tmp_path: Path) -> None:
     ]
     source = _write(tmp_path / "in.jsonl", [good, "", *(row for row, _ in bad), good])
     summary = grade_file(source, str(tmp_path / "out.jsonl"), Options())
-    rejected = _read(tmp_path / "rejected.jsonl")
+    rejected = _read(tmp_path / "out.rejected.jsonl")
     assert [row["reason"] for row in rejected] == [reason for _, reason in bad]
     assert rejected[0]["where"] == f"{source}:3"
     assert rejected[0]["raw"] == "nonsense"
@@ -137,7 +137,7 @@ def test_an_interrupted_run_goes_on(
     assert len(asked) == 50 - expected
     assert _without_time(tmp_path / "out.jsonl") == _without_time(tmp_path / "straight.jsonl")
     assert summary.statuses.total() == 50
-    assert len(_read(tmp_path / "rejected.jsonl")) == 1
+    assert len(_read(tmp_path / "out.rejected.jsonl")) == 1
 
 
 def test_rows_of_other_settings_are_graded_anew(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_standard_input_and_output(
 def test_what_cannot_be_done_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = _write(tmp_path / "in.jsonl", [{"id": "a"}])
     out = str(tmp_path / "out.jsonl")
-    with pytest.raises(BadInput, match="is the file that is graded"):
+    with pytest.raises(BadInput, match="would overwrite"):
         grade_file(source, source, Options())
     with pytest.raises(BadInput, match=r"did you mean 'output'"):
         grade_file(source, out, Options(columns={"outputs": "x"}))
@@ -201,6 +201,28 @@ def test_what_cannot_be_done_says_why(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "OURS=NAME" in capsys.readouterr().err
     assert main(["grade", source, "--output", out, "--seconds", "0"]) == 2
     assert main(["grade", source, "--output", out, "--colums", "x"]) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["out.rejected.jsonl", "out.jsonl.part", "out.jsonl.state.json", "out.jsonl"]
+)
+def test_the_file_that_is_graded_is_never_written(tmp_path: Path, name: str) -> None:
+    row = {"id": "a", "output": "1", "gold": "1", "kind": "number"}
+    source = _write(tmp_path / name, [row, "no row"])
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(BadInput, match="would overwrite the file that is graded"):
+        grade_file(source, str(tmp_path / "out.jsonl"), Options())
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_rejected_rows_of_two_files_stand_side_by_side(tmp_path: Path) -> None:
+    row = {"id": "a", "output": "1", "gold": "1", "kind": "number"}
+    source = _write(tmp_path / "rejected.jsonl", [row, "no row"])
+    for name in ("one", "two"):
+        grade_file(source, str(tmp_path / f"{name}.jsonl"), Options())
+    for name in ("one", "two"):
+        assert len(_read(tmp_path / f"{name}.rejected.jsonl")) == 1
+    assert len((tmp_path / "rejected.jsonl").read_text().splitlines()) == 2
 
 
 def test_the_summary_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
