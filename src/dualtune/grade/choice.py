@@ -31,6 +31,11 @@ _LETTER = re.compile(
 )
 _BRACKETED = re.compile(r"\s*[*$]*\s*[(\[]\s*(?P<letter>[A-Ja-j])\s*[)\]]")
 _SPACED = re.compile(rf"(?i:{_WORD})(?P<letter>[A-J])\s+(?P<rest>\S.*)", re.DOTALL)
+# "18 (C)", "18, which is option C": the letter counts here as well.
+_BEHIND = re.compile(
+    r"\d\D{0,30}(?:[(\[](?P<letter>[A-J])[)\]]|\b(?:option|choice)\s+[(\[]?(?P<named>[A-J])[)\]]?)"
+    r"[\s.*$]*\Z"
+)
 _SEVERAL = re.compile(
     r"\s*[(*]*[A-Ja-j][)*]*(?:\s*(?:,|or|and|/|&)\s*(?:or\s+|and\s+)?[(*]*[A-Ja-j](?![a-z])[)*]*)+"
 )
@@ -108,6 +113,9 @@ def read_choice(answer: str, options: Sequence[str]) -> str | None:
         match = pattern.match(answer)
         if match is not None and match["letter"].upper() in letters:
             return match["letter"].upper()
+    behind = _BEHIND.search(answer)
+    if behind is not None and (named := behind["letter"] or behind["named"]) in letters:
+        return named
     spaced = _SPACED.match(answer)
     if spaced is not None and spaced["letter"] in letters:
         # "C 21" names both; "A nice answer" does not name option A.

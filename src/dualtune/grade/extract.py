@@ -34,7 +34,8 @@ _CLEAR = re.compile(
     | (?P<line>^[ \t]{0,8}A:)
     """
 )
-_SENTENCE_END = re.compile(r"[.!?](?=[\s*\"')\]>$}]|\Z)|\n|</answer>")
+_SENTENCE_END = re.compile(r"(?<!\b[Rr]s)[.!?](?=[\s*\"')\]>$}]|\Z)|\n|</answer>")
+_BULLET = re.compile(r"[-*•][ \t]+(?=\S)")
 # Untuned models copy the instruction, "The answer is X.": that states nothing, and must not hide
 # the number that they arrived at. They may give it a unit: "x apples".
 _PLACEHOLDER = re.compile(
@@ -170,7 +171,8 @@ def asked_form(output: str, *, formula: bool = False) -> str | None:
 
 def _statement(text: str, start: int, limit: int, *, formula: bool) -> str:
     """Return the rest of a sentence, or the next line where this one announces it."""
-    if formula and (display := _MATH.match(text, start)) is not None:
+    display = _MATH.match(text, start)
+    if display is not None and (formula or display[1] != "$"):  # "$5" may be money
         closed = text.find(_CLOSING[display[1]], display.end(), start + limit)
         if closed >= 0:
             end = _SENTENCE_END.search(text, closed + len(display[1]), start + limit)
@@ -185,6 +187,8 @@ def _statement(text: str, start: int, limit: int, *, formula: bool) -> str:
             break
         rest = text[line_end : line_end + limit]
         start = line_end + len(rest) - len(rest.lstrip())
+        if (bullet := _BULLET.match(text, start)) is not None:
+            start = bullet.end()
     end = _SENTENCE_END.search(text, start, start + limit)
     stop = end.start() if end else min(len(text), start + limit)
     return text[start:stop].strip(" \t\r\n*:")

@@ -94,6 +94,9 @@ def compare(answer: str, gold: str, question: str = "") -> Status:
 
 def _candidates(answer: str) -> list[str]:
     """Return what a statement may mean: all of it, without words before and after, its formula."""
+    exact, _, rounded = answer.partition(r"\approx")
+    if rounded:  # 3\sqrt2 \approx 4.243; or x \approx 4.243
+        answer = rounded if re.fullmatch(r"[\sA-Za-z$]*", exact) else exact
     readings = [answer]
     shorter = _PROSE.sub("", _INTRODUCTION.sub("", answer))
     if shorter != answer:

@@ -23,16 +23,32 @@ MAX_LINE = 4000  # of a longer line, only the end is searched for the last numbe
 # list, a time of day, a power. Such an answer is unparsed; it never equals a number by its digits.
 _CONTINUES = re.compile(
     r"""(?x)
-    \s?[+*×÷^·±]
+    \s?[+*×÷^·±√π⁰¹²³⁴-⁹]
     | \s?/(?![ ]?[A-Za-z]{2})                               # 5/x, but not 5/hour
     | \s?[-−–]\s?(?:[\d$(\\]|[b-hj-zB-HJ-Z](?![A-Za-z]))      # 5-6, 5 - x, but not "5 - a total"
     | \s?[xX]\s?\d | [xyznXYZN](?![A-Za-z]) | \( | :\d | ,\s?\d | [eE][-+]?\d
     | \s?\\(?:cdot|times|div|sqrt|pi|pm) | \.?\s?\\(?:overline|bar|dot|ldots|dots)
     | \s?[\^_]
-    | \s(?:or|to)\s[$(\\-]*\d
+    | \s(?:or|to|and|of|mod|choose)\s[$(\\-]*\d | \s(?:squared|cubed|factorial|pi)\b
+    # 5 feet 6 inches, 3 hours and 30 minutes, $5 and 30 cents are not 5, 3 and 5.
+    | \s?(?:dollars?|euros?|pounds?|lbs?|years?|months?|weeks?|days?|h(?:ou)?rs?|h|min(?:ute)?s?|m
+      |feet|foot|ft|kg|kilograms?|(?:kilo)?met(?:er|re)s?)\.?,?\s(?:and\s)?\d+(?:\.\d+)?\s?
+      (?:cents?|pence|ounces?|oz|months?|weeks?|days?|hours?|hrs?|min(?:ute)?s?|sec(?:ond)?s?|s
+      |inch(?:es)?|in|(?:centi)?met(?:er|re)s?|cm|grams?|g)\b
     """
 )
-_BEFORE_OPERATOR = re.compile(r"(?:[\^_{]|[+*/×÷^√(]|\\(?:sqrt|cdot|times|div|log|ln)\b\W?)\s?\Z")
+_BEFORE_OPERATOR = re.compile(
+    r"(?:[\^_{]|[+*/×÷^√(]|\\(?:sqrt|cdot|times|div|log|ln)\b\W?"
+    r"|\b(?:root of|log|ln|twice|double|triple))\s?\Z"
+)
+# A sign that is no part of the numeral: "- 5" (not of "8 - 5"), "-$ 5", "minus five".
+_SIGN = re.compile(
+    r"(?i)(?:(?:\A|(?<=[(=:$,]))\s?-\s?(?:\\?\$)?|(?<![\d)]\s)\bminus|\bnegative)\s?\Z"
+)
+# What an unmarked last number may not be part of: 2^5, 5², the 50 of "1.234,50".
+_RAISED = re.compile(r"\s?[\^⁰¹²³⁴-⁹]")
+_PIECE = re.compile(r"(?:\^\s?\{?|\d[.,])\Z")
+_NEAR = 24  # characters before a number in which its sign or operator is looked for
 _MARKUP = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\{|\\[,;!()\[\] ]|[`\"']")
 # An asterisk multiplies, except in a pair around something, and where the other half of a pair
 # stood outside of the answer: "**The answer is 15** because".
@@ -43,6 +59,7 @@ _EMPHASIS = re.compile(
     | (?:(?<=[A-Za-z]{2}[ ])|(?<=[:,=][ ])|(?<=[$€£¥₹]))\*\*(?=[^\s*])
     """
 )
+_UNDERLINED = re.compile(r"(?<![\w}])(?P<mark>_{1,2})(?P<inner>[^\s_{}]+)(?P=mark)(?!\w)")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])(?!(?<=\d)[xX]\d|(?<=\d )[xX] \d)[A-Za-z](?![A-Za-z])")
 _EQUALS = re.compile(r"=|≈|\\approx\b")
 _NEGATED = re.compile(r"(?i)not\b|(?:either|neither|between|one of)\b")
@@ -88,7 +105,8 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
     """
     if _NEGATED.match(text):
         return ()
-    text = " ".join(_MARKUP.sub(" ", plain_numerals(text)).split())
+    text = _UNDERLINED.sub(r"\g<inner>", plain_numerals(text))
+    text = " ".join(_MARKUP.sub(" ", text).split())
     text = _EMPHASIS.sub(lambda match: match["inner"] or "", text.strip("* "))
     text = text.lstrip("* <>").rstrip("* .<>")
     if not _POINT.match(text):
@@ -101,7 +119,7 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
         return ()
     number = _first_number(sides[-1])
     if number is not None:
-        return _values(number)
+        return _values(number, sides[-1])
     value = _whole(sides[-1])
     if value or len(sides) == 1 or _UNKNOWN.search(sides[-1]):
         return value
@@ -112,25 +130,29 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
 def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Grade:
     """Grade by the last number: in digits, else in words."""
     text, _ = strip_annotations(plain_characters(output))
-    words: Number | None = None
+    words: tuple[Number, str] | None = None
     for line in reversed(text.splitlines()):
         line = line[-MAX_LINE:]
         for number in reversed(find_numbers(line)):
             if number.form == "word":
-                words = words or number
+                words = words or (number, line)
                 continue
             return _grade_number(line, number, wanted, gold)
     if words is None:
         # Digits that are no number: too many of them, or part of a name.
         unread: Status = "unparsed" if any(c.isdigit() for c in text) else "no_answer"
         return Grade(None, unread, strict=False)
-    status: Status = "correct" if meets(_values(words), wanted, gold) else "wrong"
-    return Grade(words.text, status, strict=False)
+    status: Status = "correct" if meets(_values(*words), wanted, gold) else "wrong"
+    return Grade(words[0].text, status, strict=False)
 
 
 def _grade_number(line: str, number: Number, wanted: tuple[Fraction, ...], gold: str) -> Grade:
-    status: Status = "correct" if meets(_values(number), wanted, gold) else "wrong"
-    return Grade(line[number.full_start : number.full_end], status, strict=False)
+    text = line[number.full_start : number.full_end]
+    before = line[max(0, number.full_start - _NEAR) : number.full_start]
+    if _PIECE.search(before) or _RAISED.match(line, number.full_end):
+        return Grade(text, "unparsed", strict=False)
+    status: Status = "correct" if meets(_values(number, line), wanted, gold) else "wrong"
+    return Grade(text, status, strict=False)
 
 
 def _is_strict(output: str, stated: Stated) -> bool:
@@ -149,7 +171,8 @@ def _first_number(text: str) -> Number | None:
 
 def stands_alone(text: str, number: Number) -> bool:
     """Tell whether a number of a text is no part of a formula, a range, a list or a time."""
-    before = _BEFORE_OPERATOR.search(text, max(0, number.full_start - 12), number.full_start)
+    start = max(0, number.full_start - _NEAR)
+    before = _BEFORE_OPERATOR.search(text, start, number.full_start)
     return before is None and _CONTINUES.match(text, number.full_end) is None
 
 
@@ -158,8 +181,12 @@ def _whole(text: str) -> tuple[Fraction, ...]:
     return () if value is None else (value,)
 
 
-def _values(number: Number) -> tuple[Fraction, ...]:
-    return (number.value, *number.parts) if number.form == "percent" else (number.value,)
+def _values(number: Number, text: str) -> tuple[Fraction, ...]:
+    """Return what a number of a text is worth, with the sign that stands apart from it."""
+    percent = number.form == "percent"
+    values = (number.value, 100 * number.value) if percent else (number.value,)
+    before = text[max(0, number.full_start - _NEAR) : number.full_start]
+    return tuple([-value for value in values]) if _SIGN.search(before) else values
 
 
 @lru_cache(maxsize=4096)

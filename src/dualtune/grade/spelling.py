@@ -23,6 +23,7 @@ _SYMBOLS = {
     "⁴": "^4",
     "×": r"\times ",
     "ℝ": r"\mathbb{R}",
+    "∅": r"\emptyset ",
     "⟨": "(",
     "⟩": ")",
 }
@@ -35,6 +36,7 @@ _CLEAN = re.compile(
     | \\[dtc](?P<frac>frac|binom)(?![A-Za-z])
     | (?P<angle>\\[lr]angle)(?![A-Za-z])
     | \\(?P<brace>[lr]brace)(?![A-Za-z])
+    | \\(?P<empty>varnothing)(?![A-Za-z])
     | \\(?P<compare>leqslant|geqslant|leq|geq|neq|lt|gt)(?![A-Za-z])
     | (?P<reals>\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])|\\Reals(?![A-Za-z]))
     """
@@ -80,6 +82,8 @@ def _cleaned(match: re.Match[str]) -> str:
         return "(" if found[1] == "l" else ")"
     if kind == "brace":
         return r"\{" if found[0] == "l" else r"\}"
+    if kind == "empty":
+        return r"\emptyset "
     if kind == "compare":
         return _COMPARE[found]
     if kind == "reals":

@@ -63,7 +63,8 @@ _UNIT_WORDS = re.compile(
     r"\s*(?<![A-Za-z\\])(?:[a-zA-Z]{2,}\.?|m|g|s|L|l)(?:[ /^-]+[A-Za-z.]+){0,4}(?:\s?\^?\s?[23])?\Z"
 )
 _SHORT_UNIT = re.compile(
-    r"(?<=[\d)}])\s+(?:sq\.?\s*)?(?:[cmk]m|ft|in|yd|mi|kg|mg|lbs?|oz|ml|mph|kph|hrs?|min|secs?|m|g|s)"
+    r"(?<=[\d)}])\s+(?:sq\.?\s*)?(?:(?:km|mi|m)\s?/\s?(?:hr?|s|min)"
+    r"|[cmk]m|ft|in|yd|mi|kg|mg|lbs?|oz|ml|mph|kmp?h|kph|hrs?|min|secs?|m|g|s)"
     r"(?:\s?\^?\s?\{?[23]\}?)?\Z"
 )
 _MATRIX = re.compile(
@@ -248,6 +249,13 @@ def _plus_minus(text: str, depth: int) -> Answer | None:
     return Answer("bag", text, pair)
 
 
+# {x | x < 3} and {x in R : x < 3} are x < 3.
+_BUILDER = re.compile(
+    r"\s*([A-Za-z])\s*(?:\\in\s*\(-\\infty,\\infty\)\s*)?(?:\\mid\b|\\vert\b|\||:)(.*\1.*)\Z",
+    re.DOTALL,
+)
+
+
 def _bracketed(text: str, depth: int) -> Answer | None:
     opening = r"\{" if text.startswith(r"\{") else text[:1]
     closing = r"\}" if text.endswith(r"\}") else text[-1:]
@@ -257,6 +265,8 @@ def _bracketed(text: str, depth: int) -> Answer | None:
         return None
     inner = text[len(opening) : -len(closing)]
     parts = split_outside(inner, _COMMA)
+    if opening == r"\{" and (builder := _BUILDER.match(inner)) is not None:
+        return _read(builder[2], depth + 1)
     if opening == r"\{":
         items = _items(split_outside(_CONJUNCTION.sub(",", inner), _COMMA), depth)
         return Answer("bag", text, items) if closing == r"\}" else None
@@ -285,7 +295,7 @@ def _relation(text: str, depth: int) -> Answer | None:
     signs = [_SIGNS.get(sign, sign) for sign in top_level(text, _RELATION)]
     if not signs:
         return None
-    if "," in text and len(split_outside(text, _COMMA)) > 1:
+    if len(split_outside(_CONJUNCTION.sub(",", text), _COMMA)) > 1:
         return None  # a list of equations
     sides = [side.strip() for side in split_outside(text, _RELATION)]
     if not all(sides):

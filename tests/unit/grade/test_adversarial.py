@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,3 +62,24 @@ def test_statuses_are_the_same_from_other_threads_and_in_another_order() -> None
     with ThreadPoolExecutor(4) as threads:
         backwards = list(threads.map(_graded, reversed(CASES)))
     assert [g.status for g in reversed(backwards)] == [case["status"] for case in CASES]
+
+
+def test_statuses_do_not_depend_on_the_seed_of_hashes() -> None:
+    # Sets of strings, sympy's among them, are walked in another order with each seed.
+    program = (
+        "import json, sys\n"
+        "from tests.unit.grade.test_adversarial import CASES, _graded\n"
+        "print(json.dumps([_graded(case).status for case in CASES]))\n"
+    )
+    expected = [case["status"] for case in CASES]
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=Path(__file__).parents[3],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        assert json.loads(done.stdout) == expected
