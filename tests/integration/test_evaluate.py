@@ -137,7 +137,10 @@ def test_a_killed_evaluation_of_a_server_goes_on(tmp_path: Path) -> None:
         )
         kill_after(3, start(Path("tiny"), tmp_path, settings), tmp_path / "eval/base" / BENCHMARK)
         stored = sum(out is not None for row in last_rows(tmp_path) for out in row["outputs"])
-        before = len(server.asked)
+        before = -1
+        while before != len(server.asked):  # what was on its way when the kill came
+            before = len(server.asked)
+            time.sleep(3 * server.seconds)
         server.seconds = 0.0
         from dualtune.evaluate.harness import evaluate_model
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import struct
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dualtune.cache import cache_folder
 from dualtune.errors import BadInput
 from dualtune.progress import is_quiet
 from dualtune.recipe import Model
@@ -70,16 +70,6 @@ def resolve_model(model: Model) -> Path | str:
             f"the alias {SMOLLM2}."
         )
     return name
-
-
-def cache_folder(chosen: str | None = None) -> Path:
-    """Return the folder for converted models: the setting, ``DUALTUNE_CACHE``, the user's cache."""
-    if chosen:
-        return Path(chosen).expanduser()
-    if "DUALTUNE_CACHE" in os.environ:
-        return Path(os.environ["DUALTUNE_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "dualtune"
 
 
 def load_tokenizer(folder: Path | str) -> Any:

@@ -212,7 +212,6 @@ def test_steps_of_which_nothing_is_left_make_no_later_loss_a_spike(
     tune(recipe, tmp_path, train=[*PROBLEMS[:2], *long])
     told = json.loads((tmp_path / "train.json").read_text())
     assert told["instances"]["solve"] == 4
-    assert told["steps"] == 2 * (SPIKE_AFTER + 4)
 
 
 def test_spikes_go_on_from_a_checkpoint(tmp_path: Path) -> None:
