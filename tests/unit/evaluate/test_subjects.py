@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dualtune.errors import BadInput
@@ -57,6 +57,7 @@ def test_a_folder_cannot_pass_for_the_runs_own_models(tmp_path: Path, folder: st
     assert found[0].name == f"{folder}-2"
 
 
+@example("~nobody-of-this-name/model")
 @given(st.text(max_size=200))
 def test_names_are_safe(text: str) -> None:
     name = _safe(text)
