@@ -84,6 +84,7 @@ def test_completions_send_the_tokens_of_training(
 ) -> None:
     from transformers import AutoTokenizer
 
+    server.seconds = 0.1  # long enough for several to be under way
     results = evaluate(server, model_folder, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     rows = read_rows(tmp_path)

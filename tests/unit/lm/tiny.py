@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,9 @@ def tiny_model(name: str, attention: str = "eager") -> Any:
     """Return a random model in fp32."""
     register_trie_attention()
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(CONFIGS[name], attn_implementation=attention).float()
+    return AutoModelForCausalLM.from_config(
+        copy.deepcopy(CONFIGS[name]), attn_implementation=attention
+    ).float()
 
 
 def tiny_groups(
