@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from common import add_data_and_model, labelled_rows
+
 PER_PROBLEM = 7  # solve, three IRSP, three IR: TRL wants the same number of rows in each step
 
 
@@ -34,11 +36,8 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    data = os.environ.get("DUALTUNE_DATA")
-    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=default)
-    parser.add_argument("--model", default="smollm2-135m")
+    add_data_and_model(parser)
     parser.add_argument("--steps", type=int, default=8, help="optimiser steps")
     parser.add_argument("--problems-per-step", type=int, default=2)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
@@ -136,17 +135,9 @@ def _trl(recipe: Any, steps: Any, *, device: str, bf16: bool) -> list[float]:
 
 
 def _rows(steps: Any) -> list[dict[str, list[int]]]:
-    """Return the instances of all steps in their order, as input ids and labels."""
-    from collections import Counter
-
-    rows = []
-    for number in range(len(steps)):
-        for problem in steps.problems_of(number):
-            for group in steps.preparer.groups(problem, 0, Counter()):
-                for _, labelled in group:
-                    ids, start = labelled.ids.tolist(), labelled.label_start
-                    rows.append({"input_ids": ids, "labels": [-100] * start + ids[start:]})
-    return rows
+    """Return the instances of all steps in their order."""
+    problems = [problem for number in range(len(steps)) for problem in steps.problems_of(number)]
+    return labelled_rows(steps.preparer, problems)
 
 
 if __name__ == "__main__":

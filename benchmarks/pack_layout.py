@@ -14,6 +14,7 @@ import os
 import time
 from typing import Any
 
+from common import add_data_and_model, forward_backward
 from dualtune.processes import set_thread_waiting
 
 LAYOUTS: tuple[tuple[str, int, int | None], ...] = (
@@ -65,11 +66,8 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    data = os.environ.get("DUALTUNE_DATA")
-    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=default)
-    parser.add_argument("--model", default="smollm2-135m")
+    add_data_and_model(parser)
     parser.add_argument("--problems", type=int, default=128, help="Problems counted")
     parser.add_argument("--step-problems", type=int, default=4, help="Problems of the timed step")
     parser.add_argument("--repeats", type=int, default=2, help="0 times nothing")
@@ -114,18 +112,8 @@ def _preparer(encoder: Any, masks: int, pack: int, row: int | None, form: Any = 
 
 
 def _seconds(model: Any, kernel: str, step: Any) -> float:
-    import torch
-
-    from dualtune.lm.loss import pack_loss
-
     model.set_attn_implementation(kernel)
-    model.zero_grad()
-    started = time.perf_counter()
-    for pack in step.packs:
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = pack_loss(model, pack, tasks=3).weighted
-        loss.backward()
-    return time.perf_counter() - started
+    return forward_backward(model, step.packs)
 
 
 if __name__ == "__main__":

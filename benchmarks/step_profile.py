@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from common import add_data_and_model
 from dualtune.processes import set_thread_waiting
 
 # Kinds of work by the operators that do it; what is in no list is "other".
@@ -85,11 +86,8 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    data = os.environ.get("DUALTUNE_DATA")
-    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=default)
-    parser.add_argument("--model", default="smollm2-135m")
+    add_data_and_model(parser)
     parser.add_argument("--problems", type=int, default=4, help="Problems of the step")
     parser.add_argument("--repeats", type=int, default=4)
     return parser.parse_args()

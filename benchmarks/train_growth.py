@@ -15,6 +15,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from common import add_data_and_model, forward_backward
 from dualtune.processes import set_thread_waiting
 
 LENGTHS = (128, 256, 512, 1024, 2048)
@@ -47,11 +48,8 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    data = os.environ.get("DUALTUNE_DATA")
-    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=default)
-    parser.add_argument("--model", default="smollm2-135m")
+    add_data_and_model(parser)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000, 100_000])
     parser.add_argument("--problems-per-step", type=int, default=4)
     parser.add_argument("--steps", type=int, default=2, help="optimiser steps timed of each size")
@@ -78,7 +76,7 @@ def _of_size(
         started = time.perf_counter()
         step = steps[number]
         preparing += time.perf_counter() - started
-        computing += min(_seconds(model, step) for _ in range(options.repeats))
+        computing += min(forward_backward(model, step.packs) for _ in range(options.repeats))
         tokens += step.tokens_distinct
     found = {
         "order_seconds": round(order, 3),
@@ -109,7 +107,7 @@ def _of_length(model: Any, length: int, options: argparse.Namespace) -> dict[str
         for _ in range(max(1, options.tokens // length))
     ]
     packs = trie_packs([[row] for row in rows], tokens_per_pack=options.tokens)
-    seconds = min(_forward_backward(model, packs) for _ in range(options.repeats))
+    seconds = min(forward_backward(model, packs) for _ in range(options.repeats))
     tokens = sum(len(row.ids) for row in rows)
     shape = model_shape(model.config)
     flops = useful_flops(
@@ -125,24 +123,6 @@ def _of_length(model: Any, length: int, options: argparse.Namespace) -> dict[str
         flush=True,
     )
     return {name: round(value, 4) for name, value in found.items()}
-
-
-def _seconds(model: Any, step: Any) -> float:
-    return _forward_backward(model, step.packs)
-
-
-def _forward_backward(model: Any, packs: Any) -> float:
-    import torch
-
-    from dualtune.lm.loss import pack_loss
-
-    model.zero_grad()
-    started = time.perf_counter()
-    for pack in packs:
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = pack_loss(model, pack, tasks=3).weighted
-        loss.backward()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

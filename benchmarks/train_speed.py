@@ -32,6 +32,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from common import add_data_and_model, labelled_rows
 from dualtune.processes import set_thread_waiting
 
 SIDES = (
@@ -66,11 +67,8 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    data = os.environ.get("DUALTUNE_DATA")
-    default = f"{data}/train/gsm8k.jsonl" if data else "builtin:sample"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=default, help="GSM8K train file (default %(default)s)")
-    parser.add_argument("--model", default="smollm2-135m")
+    add_data_and_model(parser)
     parser.add_argument("--problems", type=int, default=16, help="Problems trained on")
     parser.add_argument("--problems-per-step", type=int, default=8)
     parser.add_argument("--irsp", type=int, default=3, help="IRSP instances a Problem")
@@ -248,29 +246,11 @@ def _trl(options: argparse.Namespace, *, packed: bool, solve: bool = False) -> d
 
 def _encoded(options: argparse.Namespace, recipe: Any, folder: Any) -> list[dict[str, list[int]]]:
     """Return the instances that dualtune trains on, as input ids and labels."""
-    from collections import Counter
-
-    from dualtune.lm.encode import Encoder
-    from dualtune.lm.models import load_tokenizer
-    from dualtune.lm.steps import Layout, Preparer
+    from dualtune.lm.train import steps_preparer
     from dualtune.sources.readers import load_problems
 
-    preparer = Preparer(
-        encoder=Encoder(load_tokenizer(folder), recipe.model.prompt),
-        tasks=recipe.tasks,
-        seed=recipe.seed,
-        system=None,
-        max_length=recipe.train.max_length,
-        layout=Layout(tokens_per_pack=1),
-    )
-    rows = []
-    for problem in load_problems(recipe.data.train):
-        for group in preparer.groups(problem, 0, Counter()):
-            for _, labelled in group:
-                ids = labelled.ids.tolist()
-                start = labelled.label_start
-                rows.append({"input_ids": ids, "labels": [-100] * start + ids[start:]})
-    return rows
+    preparer = steps_preparer(recipe, folder, options.device)
+    return labelled_rows(preparer, load_problems(recipe.data.train))
 
 
 def _figures(

@@ -1,4 +1,4 @@
-"""Read the JSON files of a run, with messages that say which file and line is broken."""
+"""The small files of a run: read with messages that say what is broken where, written whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from typing import Any
 from dualtune.errors import BadInput
 
 Json = Mapping[str, Any]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it, so that a kill leaves the old one or the new.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    work = path.with_name(f"{path.name}.partial")
+    work.write_text(text, encoding="utf-8")
+    work.replace(path)
 
 
 def read_text(path: Path) -> str:

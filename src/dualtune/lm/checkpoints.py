@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from dualtune.errors import BadInput
+from dualtune.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,7 @@ def seal(checkpoint: Path) -> None:
         for file in sorted(checkpoint.rglob("*"))
         if file.is_file() and file.name != SEAL
     }
-    work = checkpoint / f"{SEAL}.partial"
-    work.write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
-    work.replace(checkpoint / SEAL)
+    write_whole(checkpoint / SEAL, json.dumps(files, indent=1) + "\n")
 
 
 def remove_older(folder: Path, *, keep: int) -> None:

@@ -18,7 +18,7 @@ import yaml
 from dualtune.build.export.facts import read_facts
 from dualtune.errors import BadInput
 from dualtune.evaluate.results import read_evaluation
-from dualtune.files import read_json
+from dualtune.files import read_json, write_whole
 from dualtune.lm.card import Tuned, base_license, model_card
 from dualtune.lm.models import resolve_model
 from dualtune.upload import push_folder
@@ -61,9 +61,9 @@ def describe_model(run: Path, *, address: str = "path/to/this/folder") -> Path:
     )
     recipe = shareable(facts.recipe.model_dump(mode="json")) | {"run": _last_name(str(run))}
     text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-    _write(folder / "recipe.yaml", text)
-    _write(folder / "manifest.json", json.dumps(shareable(facts.manifest), indent=2) + "\n")
-    _write(folder / CARD, model_card(tuned))
+    write_whole(folder / "recipe.yaml", text)
+    write_whole(folder / "manifest.json", json.dumps(shareable(facts.manifest), indent=2) + "\n")
+    write_whole(folder / CARD, model_card(tuned))
     return folder
 
 
@@ -122,10 +122,3 @@ def _is_local(text: str) -> bool:
 
 def _last_name(text: str) -> str:
     return re.split(r"[\\/]", text.rstrip("\\/"))[-1]
-
-
-def _write(file: Path, text: str) -> None:
-    # Beside and renamed: a card that a kill cuts off would be pushed as it is.
-    work = file.with_name(file.name + ".partial")
-    work.write_text(text, encoding="utf-8")
-    work.replace(file)

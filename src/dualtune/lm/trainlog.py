@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dualtune.files import write_whole
 from dualtune.lm.facts import Facts
 from dualtune.lm.gauge import Gauge
 from dualtune.records import TASK_NAMES
@@ -86,10 +87,7 @@ class TrainLog:
         if writes:
             # Beside and renamed: cut off by a kill or a full disk, the log of the steps that
             # count would be lost, and with it the totals and the best epoch.
-            work = path.with_name(f"{path.name}.partial")
-            text = "".join(json.dumps(line) + "\n" for line in self.lines)
-            work.write_text(text, encoding="utf-8")
-            work.replace(path)
+            write_whole(path, "".join(json.dumps(line) + "\n" for line in self.lines))
         last: dict[str, Any] = next((x for x in reversed(self.lines) if "loss" in x), {})
         self.seconds_before = float(last.get("seconds", 0.0))
         self.tokens_total = int(last.get("tokens_total", 0))
