@@ -48,6 +48,7 @@ def main() -> None:
         "max_new_tokens": options.max_new_tokens,
         "precision": options.precision,
         "hf_batch_size": options.batch_size,
+        "vllm_engine": options.engine,
         "rows_per_second": {side: round(speed, 3) for side, speed in speeds.items()},
         "ratio": round(speeds["vllm"] / speeds[REFERENCE], 2)
         if {"vllm", REFERENCE} <= speeds.keys()
@@ -68,6 +69,7 @@ def _options() -> argparse.Namespace:
     add("--batch-size", type=int, default=32, help="of the Hugging Face sides (default 32)")
     add("--repeats", type=int, default=1, help="runs of each side; the best counts")
     add("--sides", nargs="+", choices=SIDES, default=list(SIDES))
+    add("--engine", type=json.loads, default={}, help="further arguments of vLLM's engine, as JSON")
     add("--vllm-python", default=sys.executable, help="Python of the environment that has vLLM")
     add("--side", choices=SIDES, help=argparse.SUPPRESS)
     add("--output", type=Path, help=argparse.SUPPRESS)
@@ -89,6 +91,7 @@ def _in_process(side: str, options: argparse.Namespace) -> dict[str, Any]:
             *("--folder", str(resolve_model(Model(id=options.model)))),
             *("--rows", str(options.rows), "--max-new-tokens", str(options.max_new_tokens)),
             *("--precision", options.precision, "--batch-size", str(options.batch_size)),
+            *("--engine", json.dumps(options.engine)),
             *(("--data-dir", options.data_dir) if options.data_dir else ()),
         ]
         subprocess.run(command, check=True)
@@ -123,6 +126,7 @@ def _settings(options: argparse.Namespace) -> Any:
         precision=options.precision,
         batch_size="auto" if options.side == "vllm" else options.batch_size,
         data_dir=options.data_dir,
+        engine=options.engine,
     )
 
 
@@ -185,7 +189,13 @@ def _ours(options: argparse.Namespace, settings: Any, encoder: Any) -> Any:
         from dualtune.evaluate import hf
 
         backend = hf.Backend(options.folder, encoder.tokenizer, **given)
-    return lambda asks: [output.text for group in backend.generate(asks) for output in group]
+
+    def generate(asks: Any) -> list[str]:
+        made = [output for group in backend.generate(asks) for output in group]
+        texts = {output.ask.request.row.id: output.text for output in made}
+        return [texts[ask.request.row.id] for ask in asks]
+
+    return generate
 
 
 def _differences(texts: dict[str, list[str]], options: argparse.Namespace) -> dict[str, Any]:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,25 +11,13 @@ from typing import Any
 import pytest
 
 from dualtune.recipe import Eval, Model
+from tests.integration.evaluations import kill_after, read_rows, start
 
 pytest.importorskip("lm_eval")
 pytestmark = pytest.mark.integration
 
 SETTINGS = Eval(benchmarks=("synthetic_test",), limit=6, batch_size=2, max_new_tokens=16)
 SAMPLED = SETTINGS.model_copy(update={"limit": 3, "samples": 2, "temperature": 0.8, "top_p": 0.95})
-BENCHMARK = "synthetic_test.cot.jsonl"
-PROGRAM = """
-import sys
-from pathlib import Path
-from dualtune.evaluate.harness import evaluate_model
-from dualtune.recipe import Eval, Model
-
-settings = Eval.model_validate_json(sys.argv[3])
-evaluate_model(
-    Path(sys.argv[1]), "base", settings=settings, model=Model(), run=Path(sys.argv[2]),
-    train_source="synthetic",
-)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -46,37 +29,13 @@ def folder() -> Any:
     return resolve_model(Model())
 
 
-def start(folder: Path, run: Path, settings: Eval = SETTINGS) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", PROGRAM, str(folder), str(run), settings.model_dump_json()]
-    return subprocess.Popen(
-        command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stderr=subprocess.DEVNULL
-    )
-
-
-def read_rows(run: Path) -> list[Any]:
-    lines = (run / "eval" / "base" / BENCHMARK).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def kill_after(lines: int, process: subprocess.Popen[bytes], file: Path) -> None:
-    """Kill a process once a file has so many lines."""
-    deadline = time.monotonic() + 240
-    while not (file.exists() and file.read_bytes().count(b"\n") >= lines):
-        assert process.poll() is None, f"the evaluation ended early: {process.returncode}"
-        assert time.monotonic() < deadline, "no batch was stored"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
 def test_a_killed_evaluation_goes_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dualtune.evaluate.harness import evaluate_model
     from dualtune.evaluate.hf import Backend
 
-    file = tmp_path / "eval" / "base" / BENCHMARK
-    kill_after(2, start(folder, tmp_path), file)
+    kill_after(2, start(folder, tmp_path, SETTINGS), tmp_path)
     stored = read_rows(tmp_path)
     assert 2 <= len(stored) < 6, "killed too late to test anything"
 
@@ -112,7 +71,7 @@ def test_killed_sampling_draws_what_a_straight_one_would(folder: Path, tmp_path:
         return [row["outputs"] for row in read_rows(run)]
 
     killed = tmp_path / "killed"
-    kill_after(1, start(folder, killed, SAMPLED), killed / "eval" / "base" / BENCHMARK)
+    kill_after(1, start(folder, killed, SAMPLED), killed)
     assert len(read_rows(killed)) < 3, "killed too late to test anything"
     straight = evaluate(tmp_path / "straight", SAMPLED)
     assert evaluate(killed, SAMPLED) == straight
@@ -135,7 +94,7 @@ def test_a_killed_evaluation_of_a_server_goes_on(tmp_path: Path) -> None:
                 "temperature": 0.8,
             }
         )
-        kill_after(3, start(Path("tiny"), tmp_path, settings), tmp_path / "eval/base" / BENCHMARK)
+        kill_after(3, start(Path("tiny"), tmp_path, settings), tmp_path)
         stored = sum(out is not None for row in last_rows(tmp_path) for out in row["outputs"])
         before = -1
         while before != len(server.asked):  # what was on its way when the kill came

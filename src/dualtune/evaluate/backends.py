@@ -14,6 +14,10 @@ from dualtune.evaluate.generation import Backend
 from dualtune.evaluate.requests import Decoding, Render
 from dualtune.recipe import Eval, Model
 
+# Of the extra "eval", what generating, grading and counting need: found out before the first of
+# them, not after hours.
+_NEEDED = {"lm_eval": "lm-evaluation-harness", "math_verify": "Math-Verify", "scipy": "SciPy"}
+
 
 @dataclass(slots=True)
 class Setup:
@@ -68,8 +72,9 @@ def check_backend(settings: Eval) -> None:
     Raises:
         BadInput: If what it needs is not installed.
     """
-    if importlib.util.find_spec("lm_eval") is None:
-        raise BadInput("evaluation needs lm-evaluation-harness: pip install 'dualtune[eval]'")
+    for module, name in _NEEDED.items():
+        if importlib.util.find_spec(module) is None:
+            raise BadInput(f"evaluation needs {name}: pip install 'dualtune[eval]'")
     if settings.backend == "vllm" and importlib.util.find_spec("vllm") is None:
         raise BadInput(
             "eval.backend vllm: vLLM is not installed. With an NVIDIA GPU: pip install "

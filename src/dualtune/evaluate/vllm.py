@@ -6,7 +6,10 @@ wants other versions than training does, and so an environment of its own (docs/
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -14,24 +17,30 @@ from typing import Any
 
 import torch
 
-# vLLM reads these while it is imported. It logs pages at its start; its cache of keys and values
-# takes half of a CPU's memory unless told.
+# vLLM reads these while it is imported. It logs pages at its start. On a CPU, its cache of keys and
+# values takes half of the memory unless told; an engine in a process of its own takes turns with
+# this one on the same cores; and threads bound to a core would bind all that is started from here.
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 if not torch.cuda.is_available():
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 
 import vllm
 from lm_eval.models.utils import postprocess_generated_text
-from vllm import SamplingParams
+from vllm import RequestOutput, SamplingParams
+from vllm.inputs import TokensPrompt
+from vllm.sampling_params import RequestOutputKind
 
 from dualtune.evaluate.generation import Output
 from dualtune.evaluate.local import base_and_adapter, stop_ids
 from dualtune.evaluate.requests import Ask
 from dualtune.recipe import Eval
 
-# Outputs between two writes to disk. vLLM schedules within them; its last ones run alone.
-CPU_ROWS = 128
-GPU_ROWS = 1024
+# Requests that the engine holds at once: it runs as many as its memory allows and has the others at
+# hand when one ends.
+AT_ONCE = 1024
+BETWEEN_WRITES = 1.0  # seconds; a fast engine is not to wait for the disk after each output
 
 
 def _harness_class() -> Any:
@@ -81,7 +90,8 @@ class Backend(_harness_class()):  # type: ignore[misc]
             lora_local_path=adapter,
             dtype="bfloat16" if bf16 else "float32",
             batch_size=1,  # not asked: whole groups are handed to the engine
-            # Compiling takes minutes on a CPU and gives little there.
+            # Compiling takes a minute or more on a CPU, for each model: it pays from about a
+            # thousand rows on (docs/evaluation.md).
             **{"enforce_eager": not on_gpu, **settings.engine},
         )
         self.settings = settings
@@ -89,9 +99,8 @@ class Backend(_harness_class()):  # type: ignore[misc]
         self.room: int | None = self.max_length
         self._encoder = tokenizer
         self._stop_ids = stop_ids(tokenizer, stop_id)
-        self._rows = GPU_ROWS if on_gpu else CPU_ROWS
-        if settings.batch_size != "auto":
-            self._rows = settings.batch_size
+        self._at_once = AT_ONCE if settings.batch_size == "auto" else settings.batch_size
+        self._numbers = itertools.count()
 
     def length(self, prompt: str) -> int:
         """Return the tokens of a prompt."""
@@ -102,31 +111,66 @@ class Backend(_harness_class()):  # type: ignore[misc]
         self.model.llm_engine.engine_core.shutdown()
 
     def generate(self, asks: Sequence[Ask]) -> Iterator[list[Output]]:
-        """Generate for all asks, longest prompt first.
+        """Generate for all asks, longest prompt first, with the engine full until the last ones.
 
         Yields:
-            The outputs of a group.
+            Those that have ended since the last ones, once a second.
         """
-        for start in range(0, len(asks), self._rows):
-            yield self.generate_batch(asks[start : start + self._rows])
+        if self.data_parallel_size > 1:  # the harness starts replicas anew for each group
+            for start in range(0, len(asks), self._at_once):
+                yield self.generate_batch(asks[start : start + self._at_once])
+            return
+        engine = self.model.llm_engine
+        waiting = deque(asks)
+        under_way: dict[str, Ask] = {}
+        ended: list[Output] = []
+        written = time.monotonic()
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < self._at_once:
+                    self._add(waiting.popleft(), under_way)
+                made = [result for result in engine.step() if result.finished]
+                ended += [self._output(under_way.pop(one.request_id), one) for one in made]
+                self._tell(len(made))
+                if ended and time.monotonic() - written >= BETWEEN_WRITES:
+                    yield ended
+                    ended, written = [], time.monotonic()
+            if ended:
+                yield ended
+        finally:
+            if under_way:  # given up: the engine is not to go on with them
+                engine.abort_request(list(under_way))
 
     def generate_batch(self, asks: Sequence[Ask]) -> list[Output]:
-        """Generate for some asks."""
+        """Generate for some asks, all of them handed over at once."""
         made = self._model_generate(
             [self._ids(ask.request.prompt) for ask in asks],
             generate=True,
             sampling_params=[self._sampling(ask) for ask in asks],
         )
-        outputs = []
-        for ask, result in zip(asks, made, strict=True):
-            first = result.outputs[0]
-            text = postprocess_generated_text(
-                first.text, stop=list(ask.request.until), think_end_token=None
-            )
-            outputs.append(Output(ask, text, truncated=first.finish_reason == "length"))
-        if self.on_ended is not None:
-            self.on_ended(len(outputs))
-        return outputs
+        self._tell(len(made))
+        return [self._output(ask, result) for ask, result in zip(asks, made, strict=True)]
+
+    def _add(self, ask: Ask, under_way: dict[str, Ask]) -> None:
+        name = f"ask-{next(self._numbers)}"
+        self.model.llm_engine.add_request(
+            name,
+            TokensPrompt(prompt_token_ids=self._ids(ask.request.prompt)),
+            self._sampling(ask),
+            lora_request=self.lora_request,
+        )
+        under_way[name] = ask
+
+    def _output(self, ask: Ask, result: RequestOutput) -> Output:
+        first = result.outputs[0]
+        text = postprocess_generated_text(
+            first.text, stop=list(ask.request.until), think_end_token=None
+        )
+        return Output(ask, text, truncated=first.finish_reason == "length")
+
+    def _tell(self, count: int) -> None:
+        if count and self.on_ended is not None:
+            self.on_ended(count)
 
     def _ids(self, prompt: str) -> list[int]:
         # A rendered prompt holds its special tokens already.
@@ -142,4 +186,5 @@ class Backend(_harness_class()):  # type: ignore[misc]
             stop=list(ask.request.until),
             stop_token_ids=self._stop_ids,
             skip_special_tokens=True,
+            output_kind=RequestOutputKind.FINAL_ONLY,
         )

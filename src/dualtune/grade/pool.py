@@ -210,6 +210,15 @@ class _Keeper:
                 f"It was started as {sys.executable}."
             ) from None
 
+    def ended_itself(self) -> bool:
+        """Tell, of a keeper whose line is closed, whether an error of its own ended it.
+
+        What is killed ends by a signal.
+        """
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(timeout=5) > 0
+        return False
+
     def close(self) -> None:
         """End it, and what it forked: that ends with it."""
         self.line.close()
@@ -296,7 +305,16 @@ class _Pool:
                 self._send(keeper, job)
 
     def _replace(self, keeper: _Keeper, job: _Job) -> None:
-        """Start a new keeper where one was killed, from outside or for memory."""
+        """Start a new keeper where one was killed, from outside or for memory.
+
+        Raises:
+            DualtuneError: If it ended by itself, as where a package is missing: no row is to blame.
+        """
+        if keeper.ended_itself():
+            raise DualtuneError(
+                "a process for grading broke off: its own message stands above. No row was graded "
+                f"wrong for it. It was started as {sys.executable}."
+            )
         keeper.close()
         self._keepers.remove(keeper)
         self._deaths += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Sequence
@@ -218,12 +219,16 @@ def test_unknown_benchmarks_fail_before_anything_is_done(tmp_path: Path) -> None
         evaluate(tmp_path / "no-model", tmp_path, settings=settings)
 
 
-def test_without_the_harness_the_extra_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missing", ["lm_eval", "math_verify", "scipy"])
+def test_without_what_evaluation_needs_the_extra_is_named_before_anything_is_done(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(BadInput, match=r"dualtune\[eval\]"):
-        evaluate(tmp_path, tmp_path)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == missing else found(name)
+    )
+    with pytest.raises(BadInput, match=r"pip install 'dualtune\[eval\]'"):
+        evaluate(tmp_path / "no-model", tmp_path)
 
 
 def test_hybrid_decoding_asks_for_solutions_where_programs_give_no_answer(

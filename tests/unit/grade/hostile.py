@@ -14,6 +14,8 @@ from dualtune.grade import grade as grade_number
 
 def grade(output: str, gold: str, kind: str, **_: Any) -> Grade:
     """Obey an output that is a command; grade any other by the number's rules."""
+    if kind == "mixed":  # what a keeper grades itself, to load what it needs, is of the row's kind
+        raise ImportError("a package that is not installed")
     match output:
         case "hang":
             while True:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dualtune.errors import DualtuneError
 from dualtune.grade import MAX_CHARACTERS, grade
 from dualtune.grade.pool import FEW, Graded, GradeRow, _chunks, grade_rows
 from tests.unit.grade import hostile
@@ -204,3 +205,9 @@ def test_a_grader_that_cannot_be_imported_is_no_rows_fault(tmp_path: Path) -> No
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert "DualtuneError: a process for grading cannot be started" in done.stderr
+
+
+def test_a_grader_that_breaks_off_by_itself_is_no_rows_fault() -> None:
+    rows = [GradeRow("0", "It is 1", "1", "number"), GradeRow("1", "It is 1", "1", "mixed")]
+    with pytest.raises(DualtuneError, match="a process for grading broke off"):
+        list(grade_rows(rows, workers=1, grader=hostile.grade))
