@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
+import socket
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,7 @@ from dualtune.recipe import Eval, Model
 from tests.integration.evaluations import kill_after, read_rows, start
 
 pytest.importorskip("lm_eval")
+requests = pytest.importorskip("requests")
 PYTHON = os.environ.get("DUALTUNE_VLLM_PYTHON") or sys.executable
 pytestmark = [
     pytest.mark.slow,
@@ -90,3 +96,62 @@ def test_texts_are_those_of_the_hugging_face_backend(
     theirs = {row["id"]: row["outputs"] for row in read_rows(tmp_path)}
     # Kernels differ, so a near tie may fall the other way even in fp32.
     assert sum(theirs[row] == outputs for row, outputs in straight.items()) >= 10
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
+    """A server of vLLM's own; yields the address of its API."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            *(PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)),
+            *("--served-model-name", "mine", "--host", "127.0.0.1", "--port", str(port)),
+            *("--dtype", "float32", "--enforce-eager", "--max-model-len", "2048"),
+        ],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 400
+        while not _answers(f"http://127.0.0.1:{port}/v1/models"):
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_its_server_gives_what_its_engine_gives(
+    folder: Path, tmp_path: Path, server: str, straight: dict[str, Any]
+) -> None:
+    from dualtune.evaluate.harness import evaluate_model
+
+    served = {"backend": "openai", "base_url": server, "server_model": "mine"}
+    settings = SETTINGS.model_copy(update={**served, "api": "completions"})
+    evaluate_model(
+        "mine",
+        "base",
+        settings=settings,
+        model=Model(id=str(folder)),
+        run=tmp_path,
+        train_source="synthetic",
+    )
+    theirs = {row["id"]: row["outputs"] for row in read_rows(tmp_path)}
+    assert sum(theirs[row] == outputs for row, outputs in straight.items()) >= 10
+    chat = settings.model_copy(update={"api": "chat"})
+    result = evaluate_model(
+        "mine", "chat", settings=chat, model=Model(), run=tmp_path, train_source="synthetic"
+    )
+    assert result["synthetic_test"]["rows"] == len(straight)

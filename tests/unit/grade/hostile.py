@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from dualtune.grade import Grade
@@ -16,6 +17,16 @@ def grade(output: str, gold: str, kind: str, **_: Any) -> Grade:
     """Obey an output that is a command; grade any other by the number's rules."""
     if kind == "mixed":  # what a keeper grades itself, to load what it needs, is of the row's kind
         raise ImportError("a package that is not installed")
+    match output.split():
+        case ["kill", "the", "keeper", times, file]:  # so many times, counted in the file
+            with Path(file).open("a+", encoding="ascii") as seen:
+                seen.seek(0)
+                if len(seen.read()) < int(times):
+                    seen.write("x")
+                    seen.flush()
+                    os.kill(os.getppid(), signal.SIGKILL)
+                    time.sleep(60)
+            return Grade("1", "correct", strict=True)
     match output:
         case "hang":
             while True:
@@ -39,6 +50,8 @@ def grade(output: str, gold: str, kind: str, **_: Any) -> Grade:
             return Grade(str(len([0] * 10**10)), "correct", strict=True)
         case "leak":  # a little in each row: rows before it must not decide a row's status
             _KEPT.append(bytearray(40 << 20))
+        case "hash":  # what the order of sets hangs on
+            return Grade(str(hash("x")), "correct", strict=True)
         case "raise":
             raise RuntimeError("a rule with a fault")
         case "stack":

@@ -61,6 +61,27 @@ def test_processes_give_what_this_process_gives() -> None:
         )  # fmt: skip
 
 
+def test_questions_and_choices_reach_the_processes() -> None:
+    recited = "A rope of 7 metres is cut. How long is it?"
+    rows = [
+        GradeRow("recited", recited, "7", "number", question=recited),
+        GradeRow(
+            "chosen", "It is 7 metres.", "B", "choice", options=("A) 5 metres", "B) 7 metres")
+        ),
+    ]
+    for row, got in zip(rows * 2, grade_rows(rows * 2, workers=1), strict=True):
+        alone = grade(row.output, row.gold, row.kind, question=row.question, options=row.options)
+        blind = grade(row.output, row.gold, row.kind)
+        assert (got.extracted, got.status) == (alone.extracted, alone.status)
+        assert (got.extracted, got.status) != (blind.extracted, blind.status)
+
+
+def test_what_hangs_on_the_order_of_sets_is_the_same_in_every_process() -> None:
+    row = GradeRow("0", "hash", "1", "number")
+    runs = [list(grade_rows([row], workers=1, grader=hostile.grade)) for _ in range(2)]
+    assert runs[0][0].extracted == runs[1][0].extracted
+
+
 def test_hostile_rows_cost_nobody_else_and_statuses_never_change() -> None:
     rows = _rows(1500, every=100)
     seen: list[list[Graded]] = []
@@ -99,6 +120,30 @@ def test_a_row_that_kills_the_keeper_costs_itself(caplog: pytest.LogCaptureFixtu
     assert "row 2: grading was ended by its keeper's death" in caplog.text
 
 
+def test_a_row_is_blamed_only_if_keepers_die_on_it_alone_twice(tmp_path: Path) -> None:
+    # Twice: once among others, once alone. That may be the machine, short of memory.
+    rows = [
+        GradeRow("0", "It is 1", "1", "number"),
+        GradeRow("1", f"kill the keeper 2 {tmp_path / 'twice'}", "1", "number"),
+        GradeRow("2", f"kill the keeper 9 {tmp_path / 'always'}", "1", "number"),
+    ]
+    graded = list(grade_rows(rows, workers=1, grader=hostile.grade))
+    assert [row.status for row in graded] == ["correct", "correct", "timed_out"]
+
+
+def test_keepers_that_die_one_after_the_other_end_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dualtune.grade.pool.MAX_DEATHS", 3)
+    killing, fine = (
+        GradeRow(output, output, "1", "number") for output in ("kill the keeper", "It is 1")
+    )
+    graded = list(grade_rows([killing, fine, killing, fine], workers=1, grader=hostile.grade))
+    assert [row.status for row in graded] == ["timed_out", "correct"] * 2
+    with pytest.raises(DualtuneError, match="killed 4 times in a row"):
+        list(grade_rows([killing, killing, fine], workers=1, grader=hostile.grade))
+
+
 def test_what_earlier_rows_left_in_memory_decides_nothing() -> None:
     rows = [GradeRow(str(at), "leak", "1", "number") for at in range(20)]
     graded = list(grade_rows(rows, workers=1, memory=500 << 20, grader=hostile.grade))
@@ -116,6 +161,21 @@ def test_no_more_rows_are_taken_than_are_under_way() -> None:
     graded = grade_rows(rows(), workers=1)
     assert [next(graded).id for _ in range(3000)] == [str(at) for at in range(3000)]
     assert taken < 3000 + 20 * 1024
+    graded.close()  # type: ignore[attr-defined]
+
+
+def test_nobody_runs_far_ahead_of_a_row_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dualtune.grade.pool.AHEAD", 2)
+    taken = 0
+
+    def rows() -> Iterator[GradeRow]:
+        nonlocal taken
+        for taken in itertools.count():
+            yield GradeRow(str(taken), "hang" if taken == 0 else "It is 1", "1", "number")
+
+    graded = grade_rows(rows(), workers=2, seconds=1, grader=hostile.grade)
+    assert next(graded).status == "timed_out"
+    assert taken <= 5 * 1024
     graded.close()  # type: ignore[attr-defined]
 
 
