@@ -42,6 +42,10 @@ def grade(output: str, gold: str, kind: str, **_: Any) -> Grade:
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
             while True:
                 pass
+        case "block signals":  # the timer's among them
+            signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+            while True:
+                pass
         case "segfault":
             ctypes.string_at(0)
         case "exit":
