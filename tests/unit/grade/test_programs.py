@@ -113,6 +113,9 @@ HOSTILE = {
         "for i in range(10**6): open(f'f{i}', 'wb').write(b'a' * 60000)", "error", "No space",
     ),
     "many files": ("for i in range(10**6): open(f'f{i}', 'w').close()", "error", "No space"),
+    "many open files": (
+        "kept = [open('/dev/null') for _ in range(100)]", "error", "Too many open files",
+    ),
     "one large file": ("open('f', 'wb').write(b'a' * 10**8)", "error", "File too large"),
     "network": (
         "import socket\nsocket.create_connection(('192.0.2.1', 9), 1)", "error",

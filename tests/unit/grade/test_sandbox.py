@@ -85,6 +85,12 @@ def test_a_jail_that_cannot_be_closed_starts_no_program(
         run_jailed("print(7)", Limits())
 
 
+@linux
+def test_cpu_time_is_limited_to_the_fraction_of_a_second() -> None:
+    ended = run_jailed("while True: pass", QUICK)
+    assert QUICK.seconds <= ended.cpu < 0.9  # the kernel's own limit counts whole seconds
+
+
 # A layer, and what has it missing, as on a machine whose kernel does not grant it.
 _OFF = {
     "namespaces": ("    if libc.unshare(flags) != 0:\n", "    if True:\n"),
