@@ -144,7 +144,8 @@ def test_hostile_programs(name: str) -> None:
     assert not error or any(part in ran.error for part in error.split("|")), ran
     assert ran.answer is None
     assert len(ran.stdout) <= QUICK.output
-    assert time.monotonic() - started < 60
+    assert QUICK.wall is not None
+    assert time.monotonic() - started < QUICK.wall + 9  # before the sandbox itself is given up
 
 
 @linux
