@@ -149,6 +149,21 @@ def test_hostile_programs(name: str) -> None:
 
 
 @linux
+def test_all_files_together_have_a_limit() -> None:
+    program = (
+        "import os\n"
+        "try:\n"
+        "  for i in range(1000): open(f'f{i}', 'wb').write(b'a' * 60000)\n"
+        "except OSError as e: print(e)\n"
+        "print(sum(os.path.getsize(name) for name in os.listdir()))"
+    )
+    ran = run_program(program)
+    assert "No space" in ran.stdout
+    assert ran.answer is not None
+    assert 0 < int(ran.answer) <= Limits().space
+
+
+@linux
 def test_nothing_outside_can_be_read_or_written(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hush")
