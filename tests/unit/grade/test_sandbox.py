@@ -81,8 +81,12 @@ def test_a_jail_that_cannot_be_closed_starts_no_program(
     # A step on the way fails: the program must not run without it.
     step = "        _drop_capabilities()\n"
     _replace_in_jail(step, "        raise OSError('on purpose')\n", tmp_path, monkeypatch)
+    started = tmp_path / "open to all"
+    started.mkdir()
+    started.chmod(0o777)
     with pytest.raises(sandbox.NoSandbox, match="could not be closed: on purpose"):
-        run_jailed("print(7)", Limits())
+        run_jailed(f"open({str(started / 'file')!r}, 'w')", Limits())
+    assert not list(started.iterdir())
 
 
 @linux
