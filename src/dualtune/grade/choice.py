@@ -33,26 +33,49 @@ _BRACKETED = re.compile(r"\s*[*$]*\s*[(\[]\s*(?P<letter>[A-Ja-j])\s*[)\]]")
 _SPACED = re.compile(rf"(?i:{_WORD})(?P<letter>[A-J])\s+(?P<rest>\S.*)", re.DOTALL)
 # "18 (C)", "18, which is option C": the letter counts here as well.
 _BEHIND = re.compile(
-    r"\d\D{0,30}(?:[(\[](?P<letter>[A-J])[)\]]|\b(?:option|choice)\s+[(\[]?(?P<named>[A-J])[)\]]?)"
+    r"(?:\d\D{0,30}|\bwhich\s[a-z ]{2,30})"
+    r"(?:[(\[](?P<letter>[A-J])[)\]]|\b(?:option|choice)\s+[(\[]?(?P<named>[A-J])[)\]]?)"
     r"[\s.*$]*\Z"
 )
+_TEXT_FIRST = re.compile(r"(?P<text>.{1,200}?)\s*[(\[](?P<letter>[A-J])[)\]][\s.*]*", re.DOTALL)
+_BEGINNING = 5  # characters of an option that tell it apart
 _SEVERAL = re.compile(
     r"\s*[(*]*[A-Ja-j][)*]*(?:\s*(?:,|or|and|/|&)\s*(?:or\s+|and\s+)?[(*]*[A-Ja-j](?![a-z])[)*]*)+"
 )
 # Where nothing is stated: "ANSWER:A", "Hence (A) is correct", "option C", a closing "C".
 _UNMARKED = re.compile(
     r"""(?x)
-    (?i:\bans(?:wer)?\b)\s*(?i:(?:will|would|should|must)\s+be\b|is\b)?\s*[.:=,\-)]*\s*
-      (?i:(?:option|choice)\s*)?\(?(?P<ans>[A-J])\b(?!['’])
-    | (?i:\b(?:option|choice))\s*(?i:is\b)?\s*:?\s*[(*]*(?P<option>[A-J])\b(?!['’])
+    (?i:\bans(?:wer)?\b)\s*(?i:(?:will|would|should|must)\s+be\b|is\b)?\s*[.:=,\-–—)]*\s*
+      (?i:(?:option|choice)\s*)?\(?(?P<ans>[A-J])\b(?!['’]|[)*]*\?)
+    | (?i:\b(?:option|choice))\s*(?i:is\b)?\s*:?\s*[(*]*(?P<option>[A-J])\b(?!['’]|[)*]*\?)
+    | (?i:\b(?:option|choice))\s(?i:is\s)?[(*]*(?P<small>[a-j])(?:\)|(?=[.*]*\s*(?:\Z|\n)))
+    | (?i:\bans(?:wer)?\b)\s*[.:=\-–—]*\s*\((?P<brackets>[a-j])\)
+    | \A[\s*(]*(?P<only>[a-j])[).*\s]*\Z
     | (?P<of>(?<![\w(])\(?[A-J]\)?)\s+(?i:(?:is|must\s+be)\s+(?:the\s+)?
       (?:correct|right|answer|true|best))
-    | (?i:\b(?:choose|pick|select|chose|correct|is|be))\s*:?\s*\((?P<chosen>[A-J])\)
+    | (?i:\b(?:choose|pick|select|chose|correct|is|be))\s*:?\s*\((?P<chosen>[A-Ja-j])\)
     | (?i:\b(?:thus|hence|so|therefore))\s*,?\s*\(?(?P<thus>[A-J])\)?\s*\.?\s*(?=\Z|\n)
+    | (?i:\b(?:it\s(?:is|should\sbe|must\sbe)|it[’']s|solution\sis|choose|pick|select))
+      \s\(?(?P<it>[A-J])\)?[.!]?(?=\s*(?:\Z|\n))
     | (?:^|\n)[\s*]*\(?(?P<alone>[A-J])[).]?[\s*]*(?=\Z|\n)
     | \A[\s*]*(?:\((?P<first>[A-J])\)|(?P<head>[A-J])[).:])(?=\s|\*|\Z)
     """
 )
+# "Option D is too large", "it cannot be option D", "Option D: 48".
+_REFUSED = re.compile(
+    r"(?i)\b(?:not|cannot be|can't be|eliminated?|excluded?|rul(?:es?|ed|ing) out|rejects?|unlike"
+    r"|than)\s(?:the\s)?\Z"
+)
+_OF_LIST = re.compile(r"[)*]*:[*\s]*\S")
+_CLAUSE_END = re.compile(r"[.;!?](?=\s|\Z)|\n")
+_UPHELD = re.compile(r"(?i)\W*(?:is|must be)\s(?:the\s)?(?:correct|right|answer|true|best)")
+_REJECTED = re.compile(
+    r"(?i)\b(?:not|cannot|no|too|incorrect|wrong|false|invalid|impossible|eliminated|excluded"
+    r"|ruled|rejected)\b|n['’]t\b"
+)
+_INLINE_MATH = re.compile(r"\A\\\((.{1,40}?)\\\)(?=\W*\Z)")
+_ADVERBS = re.compile(r"(?i)\A(?:(?:therefore|thus|hence|then|clearly|indeed|definitely|so)[, ]+)+")
+_DASH = re.compile(r"\A[-—–=:,]\s+")  # between a letter and its option
 _EDGE = " \t\r\n.,;:!?\"'`*$"
 
 
@@ -99,9 +122,10 @@ def read_choice(answer: str, options: Sequence[str]) -> str | None:
         A letter; an empty text where the answer is a value that no option has; None where the
         answer cannot be read as a choice.
     """
-    answer = plain_characters(answer).strip().lstrip(".,:; ")
+    answer = _INLINE_MATH.sub(r"\1", plain_characters(answer).strip().lstrip(".,:; "))
+    answer = _ADVERBS.sub("", answer)
     letters = LETTERS[: len(options)] if options else LETTERS
-    alone = answer.strip(_EDGE + "()[]")
+    alone = answer.strip(_EDGE + "()[]<>{}")
     if len(alone) == 1 and alone.upper() in letters:
         return alone.upper()
     by_text = _by_text(answer, options)
@@ -116,12 +140,20 @@ def read_choice(answer: str, options: Sequence[str]) -> str | None:
     behind = _BEHIND.search(answer)
     if behind is not None and (named := behind["letter"] or behind["named"]) in letters:
         return named
+    after = _TEXT_FIRST.fullmatch(answer)
+    if after is not None and _by_text(after["text"], options) == after["letter"]:
+        return after["letter"]
     spaced = _SPACED.match(answer)
     if spaced is not None and spaced["letter"] in letters:
         # "C 21" names both; "A nice answer" does not name option A.
-        if _by_text(spaced["rest"], options) == spaced["letter"]:
+        rest = _DASH.sub("", spaced["rest"])
+        if _by_text(rest, options) == spaced["letter"]:
             return spaced["letter"]
-        if re.match(r"(?i)(?:is|because|since|as|\()", spaced["rest"]):
+        # Of an option of two sentences, the answer holds the first.
+        own = _plain(options[LETTERS.index(spaced["letter"])]) if options else ""
+        if len(_plain(rest)) >= _BEGINNING and own.startswith(_plain(rest)):
+            return spaced["letter"]
+        if re.match(r"(?i)(?:is|because|since|as|which|(?:and |but )?not)\b|\(", spaced["rest"]):
             return spaced["letter"]
     return _by_value(answer, options)
 
@@ -249,10 +281,21 @@ def _last_letter(output: str, options: Sequence[str]) -> tuple[str, str, int] | 
     letters = LETTERS[: len(options)] if options else LETTERS
     last = None
     for match in _UNMARKED.finditer(output, start):
-        letter = next(part for part in match.groups() if part).strip("()")
-        if letter in letters:
+        letter = next(part for part in match.groups() if part).strip("()").upper()
+        if letter in letters and not (match["option"] and _is_discussed(output, match)):
             last = (letter, match[0].strip(), match.start())
     return last
+
+
+def _is_discussed(output: str, match: re.Match[str]) -> bool:
+    """Tell whether an option is named to rule it out, or in a walk through all options."""
+    if _REFUSED.search(output, max(0, match.start() - _STATEMENT), match.start()):
+        return True
+    if _OF_LIST.match(output, match.end()):
+        return True
+    end = _CLAUSE_END.search(output, match.end())
+    rest = output[match.end() : end.start() if end else len(output)]
+    return not _UPHELD.match(rest) and _REJECTED.search(rest) is not None
 
 
 def _grade_unmarked(output: str, wanted: str, options: Sequence[str]) -> Grade:

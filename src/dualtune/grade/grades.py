@@ -13,7 +13,7 @@ KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 # Raise it where a rule changes a status: kept generations are then graded again.
-RULES = "rules-7"
+RULES = "rules-8"
 
 MAX_CHARACTERS = 100_000  # a longer output is not read
 

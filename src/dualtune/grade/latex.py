@@ -12,7 +12,7 @@ import re
 from dualtune.grade.equal import same_answer
 from dualtune.grade.extract import Stated, asked_form, last_clear_answer, visible
 from dualtune.grade.grades import MAX_CHARACTERS, Grade, Status
-from dualtune.grade.number import stands_alone
+from dualtune.grade.number import stands_alone, without_emphasis
 from dualtune.grade.spelling import clean
 from dualtune.grade.structure import Answer, read_structure
 from dualtune.grade.symbolic import same_by_sympy
@@ -26,11 +26,20 @@ _FORMULA = re.compile(
     re.DOTALL,
 )
 _PROSE = re.compile(
-    r"\s(?:because|since|which|where|when|so|as|for|if|is|are|by|after)\s.*\Z", re.S
+    r"(?:\s|\s\()(?:because|since|which|where|when|so|as|for|if|is|are|by|after|rounded"
+    r"|(?:and |but )?not)\s.*\Z|;\s+[a-z]{2,}\s.*\Z",
+    re.S,
 )
+# A reason is cut off first: its equation reads as the answer.
+_REASON = re.compile(r"(?<=[\d)}$]),?\s(?:because|since)\s.*\Z", re.S)
 _INTRODUCTION = re.compile(
-    r"(?i)\A(?:(?:therefore|thus|so|hence|exactly|equal to|simply|given by|just|also|now|then)"
-    r"[,:]?\s+)+"
+    r"(?i)\A(?:(?:therefore|thus|so|hence|exactly|equal to|simply|given by|just|also|now|then"
+    r"|approximately|about|roughly|around)[,:]?\s+)+"
+)
+# "The value is 5", "there are 5", "she has 5": what stands behind the verb.
+_SUBJECT = re.compile(
+    r"(?i)\A(?!.*\b(?:not|either|neither|between|if|when|than|least|most)\b)"
+    r"[a-z][a-z' ]{0,60}?\b(?:is|are|has|have|equals)\s+(?=[\d$\\(-])"
 )
 _MATH_INSIDE = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
@@ -94,7 +103,8 @@ def compare(answer: str, gold: str, question: str = "") -> Status:
 
 def _candidates(answer: str) -> list[str]:
     """Return what a statement may mean: all of it, without words before and after, its formula."""
-    exact, _, rounded = answer.partition(r"\approx")
+    answer = _REASON.sub("", answer)
+    exact, _, rounded = answer.replace("≈", r"\approx").partition(r"\approx")
     if rounded:  # 3\sqrt2 \approx 4.243; or x \approx 4.243
         answer = rounded if re.fullmatch(r"[\sA-Za-z$]*", exact) else exact
     readings = [answer]
@@ -104,6 +114,8 @@ def _candidates(answer: str) -> list[str]:
     inside = [next(part for part in m.groups() if part) for m in _MATH_INSIDE.finditer(answer)]
     if len(inside) == 1:  # "the value $x = 5$"
         readings.append(inside[0])
+    elif _SUBJECT.match(shorter := _INTRODUCTION.sub("", answer)):
+        readings.append(_PROSE.sub("", _SUBJECT.sub("", shorter)))
     return readings
 
 
@@ -116,7 +128,7 @@ def _by_sympy(answer: str, gold: str) -> Status:
 
 def _grade_unmarked(output: str, gold: str, question: str) -> Grade:
     """Grade by the last formula, or the last number where no formula follows it."""
-    tail = output[-TAIL:]
+    tail = without_emphasis(output[-TAIL:])
     last = None
     for last in _FORMULA.finditer(tail):  # noqa: B007 the last one counts
         pass

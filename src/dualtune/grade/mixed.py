@@ -24,7 +24,10 @@ _NUMERAL = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?%?")
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 _ORDERED = re.compile(r"[-\d./]+(?:\s+[-\d./]+)+")
 _TRUTH = {"true": "true", "yes": "true", "false": "false", "no": "false"}
-_TRUTH_WORD = re.compile(r"\b(true|false|yes|no)\b", re.IGNORECASE)
+_TRUTH_WORD = re.compile(r"(?<!not )\b(true|false|yes|no)\b", re.IGNORECASE)
+_TRUTH_FIRST = re.compile(
+    r"(true|false|yes|no)(?:[,;:]|\s(?:because|since|as|it)\b).*", re.IGNORECASE | re.DOTALL
+)
 _SEPARATORS = re.compile(r"\s*(?:,\s*and\b|,|;|\band\b|\s)\s*")
 _LAST_LIST = re.compile(r"\[[^\[\]\n]{0,300}\]")
 
@@ -115,7 +118,8 @@ def _as(shape: Shape, text: str) -> str:
     """Write an answer in the form in which its kind is compared."""
     bare = clean(text)
     if shape == "truth":
-        return _TRUTH.get(bare.casefold(), bare)
+        first = _TRUTH_FIRST.fullmatch(bare)
+        return _TRUTH.get((first[1] if first else bare).casefold(), bare)
     if shape == "list":
         inner = re.sub(r"\A(?:\\\{|[\[({])|(?:\\\}|[\])}])\Z", "", bare)
         return rf"\{{{inner}\}}"

@@ -24,9 +24,14 @@ MAX_LINE = 4000  # of a longer line, only the end is searched for the last numbe
 _CONTINUES = re.compile(
     r"""(?x)
     \s?[+*×÷^·±√π⁰¹²³⁴-⁹]
-    | \s?/(?![ ]?[A-Za-z]{2})                               # 5/x, but not 5/hour
+    | \s?/(?!-|[ ]?[A-Za-z]{2})                             # 5/x, but not 5/hour, nor Rs. 5/-
     | \s?[-−–]\s?(?:[\d$(\\]|[b-hj-zB-HJ-Z](?![A-Za-z]))      # 5-6, 5 - x, but not "5 - a total"
-    | \s?[xX]\s?\d | [xyznXYZN](?![A-Za-z]) | \( | :\d | ,\s?\d | [eE][-+]?\d
+    | \s?[xX]\s?\d | [aeijknquvwxyzNXYZ](?![A-Za-z]) | [abnxyz]{2,3}(?![A-Za-z]) | \s?[CP]\s?\d
+    | \( | :\d | \s:\s?\d | ,\s?\d | [eE][-+]?\d | !
+    | (?:\s[A-Za-z]+){1,2}\s?[+×]\s?\$?\d               # 9 apples + 2 pears
+    | \s?(?:bn|lakhs?|crores?|[万亿])(?![A-Za-z]) | \s?sqrt
+    | \s(?:times|plus|minus|over|divided\sby|multiplied\sby)\s[$(\\-]*\d
+    | \s(?:raised\sto|to\sthe\s(?:\w+\s)?power)\b
     | \s?\\(?:cdot|times|div|sqrt|pi|pm) | \.?\s?\\(?:overline|bar|dot|ldots|dots)
     | \s?[\^_]
     | \s(?:or|to|and|of|mod|choose)\s[$(\\-]*\d | \s(?:squared|cubed|factorial|pi)\b
@@ -37,10 +42,14 @@ _CONTINUES = re.compile(
       |inch(?:es)?|in|(?:centi)?met(?:er|re)s?|cm|grams?|g)\b
     """
 )
+# A bound is no value either: "more than 5", "x > 5"; an arrow is no bound.
 _BEFORE_OPERATOR = re.compile(
     r"(?:[\^_{]|[+*/×÷^√(]|\\(?:sqrt|cdot|times|div|log|ln)\b\W?"
-    r"|\b(?:root of|log|ln|twice|double|triple))\s?\Z"
+    r"|\b(?:root of|log|ln|twice|double|triple|half of|third of|quarter of|times)"
+    r"|\b(?:more|less|greater|fewer|larger|smaller|higher|lower) than"
+    r"|(?:(?<![-=])>|<)=?|!=|[≤≥≠]|\\(?:[lg]eq?(?:slant)?|[lg]t|neq?)(?![A-Za-z]))\s?\$?\s?\Z"
 )
+_SHORT_SCALE = re.compile(r"\s?[kKMB](?![A-Za-z])")  # of money: $5M
 # A sign that is no part of the numeral: "- 5" (not of "8 - 5"), "-$ 5", "minus five".
 _SIGN = re.compile(
     r"(?i)(?:(?:\A|(?<=[(=:$,]))\s?-\s?(?:\\?\$)?|(?<![\d)]\s)\bminus|\bnegative)\s?\Z"
@@ -49,7 +58,7 @@ _SIGN = re.compile(
 _RAISED = re.compile(r"\s?[\^⁰¹²³⁴-⁹]")
 _PIECE = re.compile(r"(?:\^\s?\{?|\d[.,])\Z")
 _NEAR = 24  # characters before a number in which its sign or operator is looked for
-_MARKUP = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\{|\\[,;!()\[\] ]|[`\"']")
+_MARKUP = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\{|\\[,;!()\[\] ]|</?[a-z]{1,6}>|[`\"']")
 # An asterisk multiplies, except in a pair around something, and where the other half of a pair
 # stood outside of the answer: "**The answer is 15** because".
 _EMPHASIS = re.compile(
@@ -61,8 +70,35 @@ _EMPHASIS = re.compile(
 )
 _UNDERLINED = re.compile(r"(?<![\w}])(?P<mark>_{1,2})(?P<inner>[^\s_{}]+)(?P=mark)(?!\w)")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])(?!(?<=\d)[xX]\d|(?<=\d )[xX] \d)[A-Za-z](?![A-Za-z])")
-_EQUALS = re.compile(r"=|≈|\\approx\b")
-_NEGATED = re.compile(r"(?i)not\b|(?:either|neither|between|one of)\b")
+_EQUALS = re.compile(r"(?<![<>!])=(?!>)|≈|\\approx\b")
+_NEGATED = re.compile(
+    r"(?i)(?:[a-z]+ )?(?:not|never|no longer)\b|(?:either|neither|between|one of|incorrect|wrong)\b"
+)
+# "15 is wrong", "15, no, wait, 16".
+_RETRACTED = re.compile(
+    r"(?i)\b(?:is|was|that's) (?:wrong|incorrect|not (?:right|correct))\b|\b(?:no,? )?wait,"
+)
+# What explains a number with an equation: "13 because 12 + 1 = 13", "13 for n = 12".
+_ASIDE = re.compile(
+    r"(?i)(?<!\band)[,;:]?\s(?:because|since|(?:(?<=, )as)|(?:(?:for|when|where|if|with|at)\s)\$?"
+    r"[a-z]\w{0,12}\s?=).*\Z"
+    r"|\s\([^()=]*=[^()]{0,200}\)",
+    re.DOTALL,
+)
+# Two unknowns have two values: "x = 15 and y = 16".
+_TWO_NAMES = re.compile(
+    r"[A-Za-z](?:_\w)?\s*=[^=]*?(?:[,;&]|\band\b|\bor\b)[\s$]*[A-Za-z](?:_\w)?\s*=[^=]*\Z"
+)
+_SCIENTIFIC = re.compile(
+    r"""(?x)
+    (?<![\w.,^])(?P<digits>\d{1,20}(?:\.\d{1,30})?)
+    (?:[eE](?P<e>[-+]?\d{1,2})
+      |\s?(?:[xX×*·]|\\times|\\cdot)\s?10
+        (?:\s?(?:\^|\*\*)\s?\{?(?P<power>[-+]?\d{1,2})\}?|(?P<raised>⁻?[⁰¹²³⁴-⁹]{1,2})))
+    (?![\d^*!]|\.\d)
+    """
+)
+_RAISED_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _POINT = re.compile(r"\.\d")
 
 
@@ -103,14 +139,22 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
         Its value; two for a percent (75 % is 3/4, and 75 where percents were asked for). Empty
         where the text is a formula, a list, or no number.
     """
-    if _NEGATED.match(text):
+    if _NEGATED.match(text) or _RETRACTED.search(text):
         return ()
     text = _UNDERLINED.sub(r"\g<inner>", plain_numerals(text))
     text = " ".join(_MARKUP.sub(" ", text).split())
-    text = _EMPHASIS.sub(lambda match: match["inner"] or "", text.strip("* "))
-    text = text.lstrip("* <>").rstrip("* .<>")
+    text = without_emphasis(text.strip("* "))
+    text = text.lstrip("* ").rstrip("* .")
+    if text[:1] == "<" and text.endswith(">"):  # <5>, but not <5
+        text = text.strip("<> ").rstrip(".")
+    if text.endswith("!"):
+        return ()  # the end of a sentence was taken off: 5! is 120
     if not _POINT.match(text):
-        text = text.lstrip(" .<>")
+        text = text.lstrip(" .")
+    text = _SCIENTIFIC.sub(_plain_scientific, text)
+    text = _without_aside(text)
+    if _TWO_NAMES.search(text):
+        return ()
     if text[:1] == "(" and text.endswith(")") and text.count("(") == 1:
         text = text[1:-1]
     # The right side of the last equation is the answer: "5 + 6 = 11".
@@ -125,6 +169,33 @@ def read_answer(text: str) -> tuple[Fraction, ...]:
         return value
     # "15 = 3 * 5" states 15, and how it came about; "10 = 2x" states nothing.
     return _whole(sides[0])
+
+
+def without_emphasis(text: str) -> str:
+    """Leave Markdown's asterisks out, and the signs of a product where they are."""
+    return _EMPHASIS.sub(lambda match: match["inner"] or "", text)
+
+
+def _plain_scientific(match: re.Match[str]) -> str:
+    """Write ``3.2 x 10^5`` as ``320000``."""
+    power = int(match["e"] or match["power"] or match["raised"].translate(_RAISED_DIGITS))
+    value = Fraction(match["digits"]) * Fraction(10) ** power
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = len(match["digits"].partition(".")[2]) - power
+    digits = str((value * 10**places).numerator).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}"
+
+
+def _without_aside(text: str) -> str:
+    """Leave out the equation that explains a number which stands before it."""
+    aside = _ASIDE.search(text) if "=" in text else None
+    if aside is None:
+        return text
+    stated = find_numbers(text[: aside.start()].rpartition("=")[2])
+    if all(number.form == "word" for number in stated):
+        return text  # "two years have since passed" explains nothing
+    return text[: aside.start()] + text[aside.end() :]
 
 
 def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Grade:
@@ -172,8 +243,11 @@ def _first_number(text: str) -> Number | None:
 def stands_alone(text: str, number: Number) -> bool:
     """Tell whether a number of a text is no part of a formula, a range, a list or a time."""
     start = max(0, number.full_start - _NEAR)
-    before = _BEFORE_OPERATOR.search(text, start, number.full_start)
-    return before is None and _CONTINUES.match(text, number.full_end) is None
+    if _BEFORE_OPERATOR.search(text, start, number.full_start):
+        return False
+    if number.form == "money" and _SHORT_SCALE.match(text, number.full_end):
+        return False
+    return _CONTINUES.match(text, number.full_end) is None
 
 
 def _whole(text: str) -> tuple[Fraction, ...]:

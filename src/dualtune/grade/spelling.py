@@ -50,7 +50,11 @@ _COMPARE = {
     "lt": "<",
     "gt": ">",
 }
-_BOX = re.compile(r"\\f?boxed\s*\{(.*)\}\Z", re.DOTALL)
+# A box, and bold type.
+_BOX = re.compile(r"\\(?:f?boxed|mathbf|boldsymbol)\s*\{(.*)\}\Z", re.DOTALL)
+# An interval that is open where its bracket points away from it.
+_OPEN_END = re.compile(r"(?:\A|\\cup\s*|\\in\s*)\]|\[\s*(?:\Z|\\cup)")
+_ENDS = re.compile(r"([\[\]])(\s*[^\s\[\](),;][^\[\](),;]*[,;][^\[\](),;]+)([\[\]])")
 
 
 def clean(answer: str) -> str:
@@ -64,11 +68,22 @@ def clean(answer: str) -> str:
     text = re.sub(r"(?<=\d)(?:,?\\[,!;:]|\{,\})\s*(?=\d{3}(?!\d))", "", text)
     if "\\" in text or "$" in text or "~" in text:
         text = _CLEAN.sub(_cleaned, text)
-    text = " ".join(text.split()).strip("*` ")
+    text = " ".join(text.split()).strip('*`"“” ')
     while text.endswith((".", ",", ";")):
         text = text[:-1].rstrip("* ")
     box = _BOX.match(text)
-    return clean(box[1]) if box and closes_at_end(text, box.start(1) - 1) else text
+    if box and closes_at_end(text, box.start(1) - 1):
+        return clean(box[1])
+    return _european(text)
+
+
+def _european(text: str) -> str:
+    r"""Write the open ends of ``]-\infty, 3]`` as ``(-\infty, 3]``."""
+    if not _OPEN_END.search(text):
+        return text
+    return _ENDS.sub(
+        lambda m: ("(" if m[1] == "]" else "[") + m[2] + (")" if m[3] == "[" else "]"), text
+    )
 
 
 def _cleaned(match: re.Match[str]) -> str:

@@ -135,7 +135,8 @@ def _of_words(text: str, depth: int) -> Answer:
     parts = [part.strip(" ()") for part in text.split(",")]
     if len(parts) > 1 and all(len(part) == 1 or part.isdigit() for part in parts):
         return Answer("bag", text, tuple([_read(part, depth + 1) for part in parts]))
-    return _words(text)
+    quantity = _without_unit(text, depth)
+    return quantity if quantity and quantity.form == "number" else _words(text)
 
 
 def _words(text: str) -> Answer:

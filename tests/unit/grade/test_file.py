@@ -215,6 +215,50 @@ def test_the_file_that_is_graded_is_never_written(tmp_path: Path, name: str) -> 
     assert (tmp_path / name).read_bytes() == before
 
 
+def test_paths_that_cannot_be_are_told_before_a_row_is_graded(tmp_path: Path) -> None:
+    source = _write(tmp_path / "in.jsonl", [{"output": "1", "gold": "1", "kind": "number"}])
+    with pytest.raises(BadInput, match=r"--output .* is a folder"):
+        grade_file(source, str(tmp_path), Options())
+    with pytest.raises(BadInput, match=r"--output \. is a folder"):
+        grade_file(source, ".", Options())
+    for paths in ((f"{source}.gz", str(tmp_path / "out.jsonl")), (source, f"{source}.gz")):
+        with pytest.raises(BadInput, match="compressed files are neither read nor written"):
+            grade_file(*paths, Options())
+
+
+def test_a_file_without_a_row_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = _write(tmp_path / "in.jsonl", [])
+    with pytest.raises(BadInput, match=r"it is empty") as told:
+        grade_file(source, str(tmp_path / "out.jsonl"), Options())
+    assert "rejected" not in str(told.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [([["The answer is 4."]], None), (float("nan"), "invalid_output"), (None, "no_output")],
+)
+def test_outputs_as_other_tools_write_them(
+    tmp_path: Path, output: object, reason: str | None
+) -> None:
+    good = {"output": "4", "gold": "4", "kind": "number"}
+    source = _write(tmp_path / "in.jsonl", [good, {**good, "output": output}])
+    summary = grade_file(source, str(tmp_path / "out.jsonl"), Options())
+    assert dict(summary.rejected) == ({} if reason is None else {reason: 1})
+    assert summary.statuses["correct"] == (2 if reason is None else 1)
+
+
+def test_columns_that_are_replaced_are_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {"output": "4", "gold": "4", "kind": "number", "status": "mine"}
+    source = _write(tmp_path / "in.jsonl", [row, row])
+    grade_file(source, str(tmp_path / "out.jsonl"), Options())
+    assert [r.getMessage() for r in caplog.records if "take the place" in r.getMessage()] == [
+        f"{source}: in the output, ours take the place of its status"
+    ]
+
+
 def test_rejected_rows_of_two_files_stand_side_by_side(tmp_path: Path) -> None:
     row = {"id": "a", "output": "1", "gold": "1", "kind": "number"}
     source = _write(tmp_path / "rejected.jsonl", [row, "no row"])

@@ -83,7 +83,6 @@ UNPARSED = [
     "The answer is 6:30.",
     "The answer is 3, 4 and 5.",
     "It may be 5. The answer is unknown.",
-    "The answer is 1e5.",
     r"The answer is \sqrt{5}.",
     "The answer is " + "9" * 100 + ".",
     "9" * 100,
