@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dualtune.evaluate.results import read_evaluation
+from dualtune.evaluate.results import Results, read_evaluation
 from dualtune.files import read_json
 from dualtune.grade import STATUSES
+from dualtune.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from dualtune.evaluate.compare import Comparison
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dualtune.grade.file import Summary
 
 _NAMES = {"base": "before", "tuned": "after"}
-_WIDE = 124  # columns that the table of a comparison needs
+_WIDE = 127  # columns that the table of a comparison needs
 
 
 def print_summary(run: Path) -> None:
@@ -44,22 +45,36 @@ def print_accuracy(run: Path) -> None:
     for benchmark in dict.fromkeys(b for results in models.values() for b in results):
         cells = [results.get(benchmark) for results in models.values()]
         known = next(cell for cell in cells if cell)
-        table.add_row(
-            benchmark, str(known["rows"]), known["domain"], *(_accuracy(cell) for cell in cells)
-        )
-    _add_averages(table, read_json(run / "eval.json").get("averages") or {}, list(models))
-    Console().print(table)
+        # Of models that were evaluated with other limits each has its own number.
+        rows = " / ".join(dict.fromkeys(str(cell["rows"]) if cell else "-" for cell in cells))
+        table.add_row(benchmark, rows, known["domain"], *(_accuracy(cell) for cell in cells))
+    _add_averages(table, read_json(run / "eval.json").get("averages") or {}, models)
+    _print_whole(table)
 
 
-def _add_averages(table: Table, averages: Mapping[str, Any], models: Sequence[str]) -> None:
-    """Add the averages of two benchmarks and more, as ``eval.json`` holds them."""
+def _add_averages(table: Table, averages: Mapping[str, Any], models: Results) -> None:
+    """Add the averages of two benchmarks and more, as ``eval.json`` holds them.
+
+    One over other benchmarks than those that stand above is none of this table.
+    """
     table.add_section()
+    known = {name: one["domain"] for results in models.values() for name, one in results.items()}
     for domain in ("in", "out", "all"):
+        above = {name for name, its in known.items() if domain in (its, "all")}
         cells = [averages.get(name, {}).get(domain) for name in models]
-        number = max((len(cell["benchmarks"]) for cell in cells if cell), default=0)
-        if number > 1:
-            name = f"average of {number}"
-            table.add_row(name, "", domain, *(_accuracy(cell) for cell in cells))
+        fitting = [cell if cell and set(cell["benchmarks"]) == above else None for cell in cells]
+        if len(above) > 1 and any(fitting):
+            name = f"average of {len(above)}"
+            table.add_row(name, "", domain, *(_accuracy(cell) for cell in fitting))
+
+
+def _print_whole(table: Table) -> None:
+    """Print a table, which is cut nowhere where no terminal sets a width."""
+    console = Console()
+    if not console.is_terminal:
+        whole = console.measure(table, options=console.options.update(max_width=10_000))
+        console.width = max(console.width, whole.maximum)
+    console.print(table)
 
 
 def print_training(run: Path) -> None:
@@ -117,8 +132,6 @@ def print_build(run: Path) -> None:
 def print_comparison(comparison: Comparison) -> None:
     """Print two sides row by row: accuracies, differences, p-values, and what differs."""
     console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDE)
     for letter, names in (("A", comparison.a), ("B", comparison.b)):
         seeds = f"  ({len(names)} seeds)" if len(names) > 1 else ""
         console.print(f"{letter}: {', '.join(names)}{seeds}", soft_wrap=True, highlight=False)
@@ -130,7 +143,7 @@ def print_comparison(comparison: Comparison) -> None:
         table.add_column(
             column,
             justify="left" if column == "benchmark" else "right",
-            no_wrap=console.width >= _WIDE,
+            no_wrap=console.width >= _WIDE or not console.is_terminal,
         )
     for one in comparison.benchmarks:
         table.add_row(
@@ -156,7 +169,7 @@ def print_comparison(comparison: Comparison) -> None:
             _bounds(average.b),
             _bounds(average.difference, sign="+"),
         )
-    console.print(table)
+    _print_whole(table)
     for notice in comparison.notices:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
 
@@ -196,6 +209,15 @@ def print_grades(summary: Summary, *, to_stderr: bool = False) -> None:
         table.add_row(f"rejected: {reason}", f"{count:,}", "")
     console = Console(stderr=to_stderr)
     console.print(table)
+    counted = total - summary.statuses["error"]  # whose gold can be read, as in an evaluation
+    if counted:
+        correct = summary.statuses["correct"]
+        low, high = wilson_interval(correct, counted)
+        console.print(
+            f"accuracy: {correct:,} of {counted:,} rows, {100 * correct / counted:.1f} % "
+            f"({100 * low:.1f} to {100 * high:.1f})",
+            highlight=False,
+        )
     if summary.rejected_file is not None:
         console.print(f"rejected rows with their reasons: {summary.rejected_file}", soft_wrap=True)
 

@@ -153,6 +153,16 @@ def test_tasks_prints_a_folder_of_task_files(capsys: pytest.CaptureFixture[str])
     assert list(Path(capsys.readouterr().out.strip()).glob("*.yaml"))
 
 
+def test_what_a_command_would_pass_over_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["tasks", "--include_path"]) == 2
+    assert cli.main(["report", str(tmp_path), "--eval.limit", "2"]) == 2
+    assert "report of a run folder takes no keys: leave out '--eval.limit'" in (
+        capsys.readouterr().err
+    )
+
+
 def test_every_public_name_can_be_imported() -> None:
     for name in dualtune.__all__:
         assert getattr(dualtune, name) is not None

@@ -173,6 +173,8 @@ def _report(options: argparse.Namespace, overrides: list[str]) -> None:
     from dualtune.report.page import write_report
 
     target = Path(options.recipe)
+    if target.is_dir() and overrides:
+        raise BadInput(f"report of a run folder takes no keys: leave out {overrides[0]!r}")
     run = target if target.is_dir() else Path(load_recipe(target, overrides).run).expanduser()
     sys.stdout.write(f"{write_report(run)}\n")
 
@@ -190,6 +192,8 @@ def _fetch(options: argparse.Namespace, overrides: list[str]) -> None:
 def _tasks(options: argparse.Namespace, overrides: list[str]) -> None:
     from dualtune.evaluate.pack import FOLDER
 
+    if overrides:
+        raise BadInput(f"unexpected argument {overrides[0]!r}")
     sys.stdout.write(f"{FOLDER}\n")
 
 

@@ -16,7 +16,7 @@ _COMMANDS = {
     "eval": ("evaluate the untuned and the tuned model", "RECIPE.yaml"),
     "compare": ("compare two models row by row: intervals, paired tests, what differs", ""),
     "grade": ("grade a file of outputs that any tool wrote", ""),
-    "report": ("write the HTML page of a run", "RECIPE.yaml"),
+    "report": ("write the HTML page of a run", "RECIPE.yaml|RUN"),
     "export": ("write the instances for another trainer", "RECIPE.yaml"),
     "fetch": ("download the test sets (nothing named: all)", ""),
     "tasks": ("print the folder of the lm-evaluation-harness task pack", ""),
@@ -24,6 +24,7 @@ _COMMANDS = {
 # The argument of a command: its meaning
 _ARGUMENTS = {
     "RECIPE.yaml": "the recipe",
+    "RECIPE.yaml|RUN": "a recipe, or the folder of a run",
     "RECIPE.yaml|DATA": "a recipe, or a data file (its keys: --data.train.format, ...)",
 }
 _FIX = "drop: write clean.jsonl without the Problems that an error was found in"
@@ -105,7 +106,9 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
         parser.usage = "dualtune fetch benchmarks [NAME ...] [--from URL] [--to DIR]"
         add("what", choices=["benchmarks"], help="what to download")
         add("names", nargs="*", metavar="NAME", help="test sets, such as svamp")
-        add("--from", dest="mirror", metavar="URL", help="a folder of the files, for a mirror")
+        add(
+            "--from", dest="mirror", metavar="URL", help="a folder of the files (http, https, file)"
+        )
         add("--to", metavar="DIR", help="default: where the other commands look for them")
     elif command == "export":
         add("--format", choices=_EXPORTS, required=True, help="whose layout")
@@ -119,7 +122,8 @@ def _add_grade_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     parser.usage = "dualtune grade FILE.jsonl --output OUT.jsonl [--columns output=NAME ...]"
     add("file", metavar="FILE.jsonl", help="rows with id, output, gold, kind; - for stdin")
-    add("--output", required=True, metavar="OUT.jsonl", help="where the rows go; - for stdout")
+    output = "where the rows go; - for stdout; rejected ones: OUT.rejected.jsonl"
+    add("--output", required=True, metavar="OUT.jsonl", help=output)
     columns = "other names of id, output, gold, kind, question, options: gold=doc.answer"
     add("--columns", nargs="+", default=[], metavar="OURS=NAME", help=columns)
     kinds = ("number", "latex", "choice", "mixed")

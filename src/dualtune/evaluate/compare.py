@@ -171,7 +171,8 @@ def compare_runs(
     )
     if output is not None:
         text = json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n"
-        write_atomically(output, text.encode(errors="backslashreplace"))
+        content = text.encode(errors="backslashreplace")
+        write_atomically(output, content, remedy="Name another file with --output.")
     return found
 
 

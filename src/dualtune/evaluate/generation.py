@@ -91,7 +91,7 @@ def generate_missing(
         return
     made_by = backend()
     lengths = {ask.request.prompt: made_by.length(ask.request.prompt) for ask in missing}
-    _check_room(missing, lengths, room=made_by.room, max_new_tokens=max_new_tokens)
+    _check_room(missing, lengths, made_by.room, benchmark=benchmark, max_new_tokens=max_new_tokens)
     # Prompts of like length stand in one batch; the order is fixed, so that a resumed run makes
     # the batches of a straight one.
     missing.sort(key=lambda a: (-lengths[a.request.prompt], a.request.prompt, a.sample))
@@ -102,6 +102,36 @@ def generate_missing(
             now = time.perf_counter()
             store.add(_rows(outputs, store), seconds=now - began)
             began = time.perf_counter()
+
+
+def check_room(
+    requests: Sequence[Request],
+    store: Generations,
+    backend: Callable[[], Backend],
+    *,
+    benchmark: str,
+    samples: int,
+    max_new_tokens: int,
+) -> None:
+    """Find out whether the prompts that a store lacks outputs of leave room for them.
+
+    Args:
+        requests: Of a benchmark.
+        store: Where its outputs are kept.
+        backend: Loads the backend; called only if something is missing.
+        benchmark: The benchmark's name.
+        samples: Outputs a request.
+        max_new_tokens: Longest output.
+
+    Raises:
+        BadInput: If one leaves none in the model's context.
+    """
+    missing = _missing(requests, store, benchmark=benchmark, samples=samples, seed=None)
+    if not missing or backend().room is None:
+        return
+    made_by = backend()
+    lengths = {ask.request.prompt: made_by.length(ask.request.prompt) for ask in missing}
+    _check_room(missing, lengths, made_by.room, benchmark=benchmark, max_new_tokens=max_new_tokens)
 
 
 def _missing(
@@ -125,7 +155,12 @@ def _missing(
 
 
 def _check_room(
-    asks: Sequence[Ask], lengths: dict[str, int], *, room: int | None, max_new_tokens: int
+    asks: Sequence[Ask],
+    lengths: dict[str, int],
+    room: int | None,
+    *,
+    benchmark: str,
+    max_new_tokens: int,
 ) -> None:
     if room is None:
         return
@@ -134,7 +169,7 @@ def _check_room(
         return
     worst = max(long, key=lambda ask: lengths[ask.request.prompt])
     raise BadInput(
-        f"eval.max_new_tokens: the prompt of row {worst.request.row.id} has "
+        f"eval.max_new_tokens: {benchmark}, row {worst.request.row.id}: the prompt has "
         f"{lengths[worst.request.prompt]} tokens, which with {max_new_tokens} new ones is more "
         f"than the {room} of the model's context (so with {len(long)} outputs). A prompt that is "
         "cut asks something else: lower eval.max_new_tokens or eval.shots."

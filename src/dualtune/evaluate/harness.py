@@ -16,7 +16,7 @@ from typing import Any
 from dualtune.errors import BadInput
 from dualtune.evaluate.backends import Setup, check_backend, set_up
 from dualtune.evaluate.fingerprint import result_key
-from dualtune.evaluate.generation import generate_missing
+from dualtune.evaluate.generation import check_room, generate_missing
 from dualtune.evaluate.grading import failed, grade_programs, grade_solutions, join_hybrid
 from dualtune.evaluate.outcomes import (
     averages,
@@ -76,6 +76,19 @@ def evaluate_model(
     setup = set_up(folder, settings=settings, model=model, seed=seed)
     made_by = {kind: setup.key(kind) for kind in decodings(settings)}
     keys = {b: result_key(b, made_by, settings=settings, model=model) for b in settings.benchmarks}
+    # Of all benchmarks before any of them: a file that is missing is told now, not after hours.
+    requests = {
+        (benchmark, kind): build_requests(
+            benchmark,
+            render=setup.render,
+            settings=settings,
+            kind=kind,
+            system=model.system,
+            stop=setup.stop,
+        )
+        for benchmark in settings.benchmarks
+        for kind in made_by
+    }
     file = run / "eval.json"
     # Before anything is generated: what a kill leaves behind must not pass for this model's.
     drop_results(file, name, keep=keys)
@@ -85,10 +98,11 @@ def evaluate_model(
         for benchmark in settings.benchmarks
         for kind, key in made_by.items()
     }
-    work = _Work(setup, stores, folder_of_rows, name, settings, model, seed)
+    work = _Work(setup, requests, stores, folder_of_rows, name, settings, seed)
     results: dict[str, dict[str, Any]] = {}
     right = {}
     try:
+        work.check_room()
         for benchmark in settings.benchmarks:
             rows, seconds = work.rows_of(benchmark)
             right[benchmark] = right_rows(rows)
@@ -99,6 +113,9 @@ def evaluate_model(
                 "fingerprint": keys[benchmark],
             }
             merge_results(file, name, {benchmark: results[benchmark]})
+            # A line a benchmark: where there is no terminal there is no bar either.
+            accuracy = 100 * results[benchmark]["accuracy"]
+            log.info("%s (%s): %d rows, %.1f %% correct", benchmark, name, len(rows), accuracy)
     finally:
         setup.close()
     merge_results(file, name, {}, means=averages(right, domains))
@@ -109,12 +126,16 @@ def check_settings(settings: Eval) -> None:
     """Find out what would stop an evaluation before anything is loaded.
 
     Raises:
-        BadInput: If a benchmark is unknown, the backend is not installed, there are fewer solved
-            examples than asked for, or programs would have to run without leave.
+        BadInput: If a benchmark is unknown or named twice, the backend is not installed, there are
+            fewer solved examples than asked for, or programs would have to run without leave.
     """
     check_backend(settings)
-    for benchmark in settings.domains:
-        find_benchmark(benchmark, files=settings.files)
+    for key, named in (("eval.domains", settings.domains), ("eval.limits", settings.limits)):
+        for benchmark in named:
+            find_benchmark(benchmark, files=settings.files, key=key)
+    twice = sorted({b for b in settings.benchmarks if settings.benchmarks.count(b) > 1})
+    if twice:
+        raise BadInput(f"eval.benchmarks names {', '.join(twice)} more than once: name it once.")
     for benchmark in settings.benchmarks:
         _check_shots(find_benchmark(benchmark, files=settings.files), settings)
     if settings.mode != "cot" and not settings.allow_code:
@@ -151,12 +172,32 @@ class _Work:
     """One model's evaluation."""
 
     setup: Setup
+    requests: Mapping[tuple[str, Decoding], Sequence[Request]]
     stores: Mapping[tuple[str, Decoding], Generations]
     folder: Path
     name: str
     settings: Eval
-    model: Model
     seed: int
+
+    def check_room(self) -> None:
+        """Find out what does not fit the model's context before anything is generated.
+
+        Which rows of hybrid decoding will ask for a solution is not known yet, so its programs
+        alone are looked at.
+
+        Raises:
+            BadInput: If a prompt leaves no room for its output.
+        """
+        kind = decodings(self.settings)[0]
+        for benchmark in self.settings.benchmarks:
+            check_room(
+                self.requests[benchmark, kind],
+                self.stores[benchmark, kind],
+                self.setup.backend,
+                benchmark=benchmark,
+                samples=self.settings.samples,
+                max_new_tokens=self.settings.max_new_tokens,
+            )
 
     def rows_of(self, benchmark: str) -> tuple[list[Row], float]:
         """Generate and grade a benchmark in the recipe's mode.
@@ -178,7 +219,7 @@ class _Work:
         self, benchmark: str, kind: Decoding, *, only: Collection[str] | None = None
     ) -> tuple[list[Row], float]:
         """Generate and grade one decoding of a benchmark, or of some of its rows."""
-        requests = self._requests(benchmark, kind)
+        requests = self.requests[benchmark, kind]
         if only is not None:
             requests = [request for request in requests if request.row.id in only]
         store = self.stores[benchmark, kind]
@@ -198,16 +239,6 @@ class _Work:
         rows = _graded([store.rows[request.row.id] for request in requests], requests, kind)
         store.finish(rows)
         return rows, store.seconds
-
-    def _requests(self, benchmark: str, kind: Decoding) -> list[Request]:
-        return build_requests(
-            benchmark,
-            render=self.setup.render,
-            settings=self.settings,
-            kind=kind,
-            system=self.model.system,
-            stop=self.setup.stop,
-        )
 
 
 def _graded(rows: Sequence[Row], requests: Sequence[Request], kind: Decoding) -> list[Row]:

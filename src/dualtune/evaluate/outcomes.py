@@ -142,7 +142,12 @@ def drop_results(file: Path, name: str, *, keep: Mapping[str, str]) -> None:
     if after == before:
         return
     gone = ", ".join(sorted(before.keys() - after.keys()))
-    log.info("%s: dropping results of another evaluation of %s: %s", file, name, gone)
+    log.info(
+        "%s: dropping results of another evaluation of %s (the generations are kept): %s",
+        file,
+        name,
+        gone,
+    )
     held["averages"].pop(name, None)
     if after:
         held["models"][name] = after

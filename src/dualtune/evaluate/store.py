@@ -189,8 +189,13 @@ def write_rows(file: Path, rows: Iterable[Row]) -> None:
     write_atomically(file, _lines(rows))
 
 
-def write_atomically(file: Path, content: bytes) -> None:
+def write_atomically(file: Path, content: bytes, *, remedy: str | None = None) -> None:
     """Write a file so that a kill leaves the old one or the new one.
+
+    Args:
+        file: The file.
+        content: What it shall hold.
+        remedy: What to do where it cannot be written; None: what helps with a file of a run.
 
     Raises:
         DualtuneError: If it cannot be written.
@@ -204,7 +209,9 @@ def write_atomically(file: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         part.replace(file)
     except OSError as error:
-        raise write_error(file, error) from error
+        if remedy is None:
+            raise write_error(file, error) from error
+        raise DualtuneError(f"cannot write {file}: {error.strerror or error}. {remedy}") from error
 
 
 def write_error(file: Path, error: OSError) -> DualtuneError:

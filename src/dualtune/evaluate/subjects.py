@@ -59,7 +59,12 @@ def name_models(
         found = resolve(model)
         identity = _identity(found)
         name = chosen or _known(taken, identity) or _free(_safe(model), taken)
-        if chosen and (chosen in RESERVED or taken.get(chosen, identity) != identity):
+        if chosen in RESERVED:
+            raise BadInput(
+                f"--models: {given!r}: {chosen!r} is the name of the run's own model. Choose "
+                "another name."
+            )
+        if chosen and taken.get(chosen, identity) != identity:
             raise BadInput(
                 f"--models: {chosen!r} names another model in {run / 'eval'}: choose another name."
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 STANDARD = "-"  # standard input or output, in place of a file
 COLUMNS = ("id", "output", "gold", "kind", "question", "options")
 ADDED = ("extracted", "status", "strict", "seconds")
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _MAX_SHOWN = 80
 
 
@@ -94,13 +96,21 @@ def grade_file(source: str, output: str, options: Options) -> Summary:
         Counts by status and by reason.
 
     Raises:
-        BadInput: If a file cannot be read or written, both are the same one, or no row of it can
-            be graded.
+        BadInput: If a file cannot be read or written, is compressed, both are the same one, or no
+            row of it can be graded.
         DualtuneError: If the disk is full, or processes cannot be started.
     """
     unknown = [name for name in options.columns if name not in COLUMNS]
     if unknown:
         raise BadInput(f"--columns: no column {unknown[0]!r}{nearest(unknown[0], COLUMNS)}")
+    for path in (source, output):
+        if path.endswith(_COMPRESSED):
+            raise BadInput(
+                f"{path}: compressed files are neither read nor written. Unpack it into a pipe "
+                "(gzip -dc FILE.gz | dualtune grade - --output OUT.jsonl)."
+            )
+    if output != STANDARD and Path(output).is_dir():
+        raise BadInput(f"--output {output} is a folder: name a file, such as graded.jsonl in it.")
     if source != STANDARD and Path(source).resolve() in _written(source, output):
         raise BadInput(f"--output {output} would overwrite the file that is graded; name another.")
     try:
@@ -144,6 +154,7 @@ class _Grading:
         self._waiting: deque[dict[str, Any]] = deque()  # rows that are being graded
         self._rejected_path = _rejected_path(source, output)
         self._rejected: IO[bytes] | None = None
+        self._replaced: set[str] = set()  # columns of the file that ours take the place of
 
     def run(self) -> Summary:
         """Read, grade and write all rows."""
@@ -161,6 +172,9 @@ class _Grading:
             with part.open("a+b") as file:
                 rows = self._skip_done(rows, file)
                 self._write(rows, file)
+            if not self._summary.statuses:  # nothing to go on from
+                part.unlink()
+                state.unlink()
             self._check_any()
             part.replace(path)
             state.unlink()
@@ -224,7 +238,14 @@ class _Grading:
             except _Unfit as unfit:
                 self._reject(number, line, unfit)
             else:
+                self._note_replaced(values)
                 yield row, {"id": row.id, **values} if "id" not in values else values
+
+    def _note_replaced(self, values: Mapping[str, Any]) -> None:
+        if new := values.keys() & set(ADDED) - self._replaced:
+            names = ", ".join(sorted(new))
+            log.warning("%s: in the output, ours take the place of its %s", self._source, names)
+            self._replaced |= new
 
     def _reject(self, number: int, line: bytes, unfit: _Unfit) -> None:
         if self._rejected is None:
@@ -246,11 +267,12 @@ class _Grading:
             return
         if self._rejected is not None:
             self._rejected.flush()
+        where = f" The rows with their reasons: {self._rejected_path}" if self._rejected else ""
         causes = ", ".join(f"{cause} {count:,}" for cause, count in self._summary.rejected.items())
         raise BadInput(
             f"{self._source} holds no row that can be graded ({causes or 'it is empty'}). A row is "
             'a line {"id": ..., "output": ..., "gold": ..., "kind": ...}; name other columns with '
-            f"--columns output=NAME. The rows with their reasons: {self._rejected_path}"
+            f"--columns output=NAME.{where}"
         )
 
 
@@ -351,19 +373,20 @@ def _column(values: Mapping[str, Any], column: str, options: Options) -> Any:
 
 def _text(value: Any, column: str, options: Options) -> str:
     """Return a value as text; a number as it was written, a list of one as its element."""
-    if isinstance(value, list) and len(value) == 1:
+    while isinstance(value, list) and len(value) == 1:  # lm-evaluation-harness nests two
         value = value[0]
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return format(Decimal(repr(value)), "f")
     name = _name(column, options)
     if value is None:
         raise _Unfit(
             f"no_{column}",
-            f"no column {name!r}. Name the one that holds it: --columns {column}=NAME.",
+            f"no column {name!r}, or it holds null. Name the one that holds it: "
+            f"--columns {column}=NAME.",
         )
     raise _Unfit(f"invalid_{column}", f"{name} is {_shown(value)}, not a text.")
 

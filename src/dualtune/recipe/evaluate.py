@@ -73,7 +73,7 @@ class Eval(Section):
     )
     files: dict[str, EvalFile] = Field(
         default_factory=dict,
-        description="test sets of your own: {mine: {path: mine.jsonl, answer: solution}}",
+        description="test sets of your own: {mine: {path: mine.jsonl, answer: final_answer}}",
     )
     exclude: tuple[Literal["wrong_labels", "overlaps", "partial_golds"], ...] = Field(
         (), description="leave out rows with known defects; the result says how many"

@@ -139,7 +139,11 @@ def _benchmark(
     name: str, known: Mapping[str, Any], files: RunFiles, compared: Sequence[Pair]
 ) -> dict[str, Any]:
     modes = dict.fromkeys(r[name].get("mode", "") for r in files.evaluation.values() if name in r)
-    notes = [wording.domain_words(known.get("domain")), wording.rows_of(known), *modes]
+    rows = {m: wording.rows_of(r[name]) for m, r in files.evaluation.items() if name in r}
+    said = list(dict.fromkeys(rows.values()))
+    if len(said) > 1:  # evaluated with other limits
+        said = [f"{wording.model_words(model)} {part}" for model, part in rows.items()]
+    notes = [wording.domain_words(known.get("domain")), *said, *modes]
     return {
         "title": wording.benchmark_title(name),
         "note": " · ".join(filter(None, notes)),

@@ -41,7 +41,8 @@ class Group:
         words: The value in words.
         rows: Rows that every model answered and whose gold answer could be read.
         accuracies: The accuracy of each model with its Wilson interval.
-        difference: Last model minus first with its paired interval; None with one model.
+        difference: The model that ``compared_with_first`` names minus the first, with its paired
+            interval; None with one model.
     """
 
     benchmark: str
@@ -100,6 +101,19 @@ def value_words(name: str, value: str) -> str:
     return value.replace("_", " ")
 
 
+def compared_with_first(models: Sequence[str]) -> str | None:
+    """Return the model whose difference to the first one stands in the tables: the tuned one.
+
+    Args:
+        models: The models of the tables, in order.
+
+    Returns:
+        Without a tuned model behind the first, the last one; None where there is one model alone.
+    """
+    others = models[1:]
+    return "tuned" if "tuned" in others else others[-1] if others else None
+
+
 def breakdowns(
     benchmarks: Mapping[str, Sequence[Generations]], models: Sequence[str]
 ) -> list[Breakdown]:
@@ -107,7 +121,7 @@ def breakdowns(
 
     Args:
         benchmarks: A benchmark's key on the page to the generations of its models.
-        models: The models of the tables, in order; the difference is of the last and the first.
+        models: The models of the tables, in order.
 
     Returns:
         A table for each part that some benchmark has several values of. Kinds of answer are
@@ -118,13 +132,15 @@ def breakdowns(
         for key, files in benchmarks.items()
         if set(models) <= {one.model for one in files}
     }
+    second = compared_with_first(models)
+    against = None if second is None else models.index(second)
     made = []
     for name, title in DIMENSIONS.items():
         if name == "kind":
             pools = [("", "All benchmarks", [row for found in rows.values() for row in found])]
         else:
             pools = [(key, wording.benchmark_key_title(key), found) for key, found in rows.items()]
-        groups = tuple(group for pool in pools for group in _groups(name, *pool))
+        groups = tuple(group for pool in pools for group in _groups(name, *pool, against))
         if groups:
             made.append(Breakdown(name, title, groups))
     return made
@@ -143,7 +159,11 @@ def _common(
 
 
 def _groups(
-    name: str, key: str, title: str, rows: Sequence[tuple[dict[str, str], list[bool]]]
+    name: str,
+    key: str,
+    title: str,
+    rows: Sequence[tuple[dict[str, str], list[bool]]],
+    against: int | None,
 ) -> Iterator[Group]:
     found: dict[str, list[list[bool]]] = {}
     for parts, right in rows:
@@ -154,9 +174,9 @@ def _groups(
     for value in sorted(found, key=_order):
         by_model = list(zip(*found[value], strict=True))
         difference = (
-            paired_bootstrap(by_model[0], by_model[-1], resamples=2_000)
-            if len(by_model) > 1
-            else None
+            None
+            if against is None
+            else paired_bootstrap(by_model[0], by_model[against], resamples=2_000)
         )
         yield Group(
             benchmark=key,

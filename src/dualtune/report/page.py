@@ -10,7 +10,7 @@ from typing import Any
 from dualtune.records import TASK_NAMES
 from dualtune.report import charts, samples, wording
 from dualtune.report.accuracy import Pair, left_out, pairs, sample_lines, table
-from dualtune.report.breakdown import breakdowns
+from dualtune.report.breakdown import breakdowns, compared_with_first
 from dualtune.report.browse import by_benchmark, model_order, pack_rows
 from dualtune.report.collect import RunFiles, collect
 from dualtune.report.data_collect import is_built
@@ -103,6 +103,7 @@ def render_report(run: Path) -> str:
         pairs=compared,
         notices=list(dict.fromkeys(said for one in compared for said in one.comparison.notices)),
         breakdowns=breakdowns(groups, list(files.evaluation)),
+        compared=compared_with_first(list(files.evaluation)),
         rows=embed(pack_rows(groups, files.evaluation)) if groups else "",
         groups={key: wording.benchmark_key_title(key) for key in groups},
         models=model_order(files.generations),

@@ -22,6 +22,8 @@ def evaluate_models(pipeline: Pipeline, models: Sequence[str] = ()) -> None:
         BadInput: If there is no such model, or what is needed to evaluate it.
     """
     settings = pipeline.recipe.eval
+    if not settings.benchmarks:
+        raise BadInput("eval.benchmarks is empty: name benchmarks, such as [gsm8k, svamp]")
     check_settings(settings)
     served = settings.backend == "openai"
     chosen = list(models)
@@ -31,6 +33,8 @@ def evaluate_models(pipeline: Pipeline, models: Sequence[str] = ()) -> None:
         chosen = [served_model(settings)]
     elif not chosen:
         chosen = ["base", "tuned"] if settings.baseline else ["tuned"]
+    if "tuned" in chosen and not served:
+        pipeline.check_tuned()  # before the untuned model is evaluated for an hour
     if served and any(name in RESERVED for name in chosen):
         raise BadInput(
             "--models: with eval.backend openai, give names of models on the server "

@@ -115,7 +115,7 @@ class Pipeline:
         """
         from dualtune.lm.push import push_model
 
-        self._check_tuned()
+        self.check_tuned()
         log.info("uploaded to %s", push_model(self.run, repo, private=private))
 
     def check_evaluation(self) -> None:
@@ -161,7 +161,7 @@ class Pipeline:
             log.info("eval_%s: the recipe names no benchmarks", model)
             return
         if model == "tuned":
-            self._check_tuned()
+            self.check_tuned()
         key = keys.eval_key(self.recipe, self.manifest, model=model, folder=folder)
         rows = [f"eval/{model}/{b}.{settings.mode}.jsonl" for b in settings.benchmarks]
         made = (*rows, "eval.json")
@@ -249,7 +249,12 @@ class Pipeline:
 
         describe_model(self.run)
 
-    def _check_tuned(self) -> None:
+    def check_tuned(self) -> None:
+        """Find out whether this recipe's tuned model is there.
+
+        Raises:
+            BadInput: If it is not.
+        """
         if not self._is_tuned():
             raise BadInput(
                 f"{self.run} holds no model that this recipe tuned (none, or one of other "

@@ -181,7 +181,7 @@ def _fetch(
         remote, further = replace(remote, url=f"{mirror.rstrip('/')}/{own}"), None
     try:
         _fetch_from(name, file, remote, pause=pause)
-    except BadInput as error:
+    except DualtuneError as error:
         if further is None:
             raise
         log.warning("%s Trying %s.", error, further.url)
@@ -271,6 +271,8 @@ def _download(url: str, part: Path, *, pause: Callable[[float], None]) -> None:
                 ) from error
             cause: Exception = error
         except (OSError, HTTPException) as error:
+            if isinstance(getattr(error, "reason", None), FileNotFoundError):
+                raise BadInput(f"{url}: there is no such file. Name another --from.") from error
             cause = error
         if attempt < ATTEMPTS:
             log.warning("%s: %s; attempt %d of %d", url, cause, attempt + 1, ATTEMPTS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualtune.cli import main
-from dualtune.errors import BadInput
+from dualtune.errors import BadInput, DualtuneError
 from dualtune.evaluate.compare import Comparison, compare_runs
 from dualtune.evaluate.paired import mcnemar
 
@@ -209,3 +209,9 @@ def test_the_command_prints_a_table_and_writes_the_figures(
     assert main(["compare", str(a), str(tmp_path / "no")]) == 2
     assert main(["compare", str(a), str(b), "--odd"]) == 2
     assert "run folder not found" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_told_with_its_option(tmp_path: Path) -> None:
+    a, b = (write(tmp_path / name, {"svamp": "rw"}) for name in "ab")
+    with pytest.raises(DualtuneError, match=r"cannot write .*Name another file with --output"):
+        compare_runs([a, b], output=a / "eval.json" / "compare.json")

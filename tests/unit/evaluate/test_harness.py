@@ -14,10 +14,10 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from dualtune.errors import BadInput
-from dualtune.evaluate.harness import evaluate_model
+from dualtune.evaluate.harness import check_settings, evaluate_model
 from dualtune.evaluate.hf import Backend
 from dualtune.grade import STATUSES
-from dualtune.recipe import Eval, Model
+from dualtune.recipe import Eval, EvalFile, Model
 from dualtune.sources.benchmarks import load_benchmark
 from dualtune.tasks.prompts import SOLVE, SOLVE_POT
 
@@ -69,6 +69,14 @@ def test_rows_and_results_are_written(
     assert sum(entry["statuses"].values()) == 7
     assert entry["interval"][0] <= entry["accuracy"] <= entry["interval"][1]
     assert entry["truncated"] == sum(row["truncated"][0] for row in rows)
+
+
+def test_each_benchmark_says_when_it_is_done(
+    model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="dualtune")
+    accuracy = 100 * evaluate(model_folder, tmp_path)["synthetic_test"]["accuracy"]
+    assert f"synthetic_test (base): 7 rows, {accuracy:.1f} % correct" in caplog.messages
 
 
 def test_what_was_generated_is_not_generated_again(
@@ -285,3 +293,41 @@ def test_a_prompt_without_room_for_its_output_is_told(model_folder: Path, tmp_pa
     settings = SETTINGS.model_copy(update={"max_new_tokens": 500})
     with pytest.raises(BadInput, match=r"row .* has \d+ tokens, .* more than the 512"):
         evaluate(model_folder, tmp_path, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [(None, "file not found"), ("Add 1 and 1. " * 200, "mine, row mine-1: the prompt has")],
+)
+def test_what_stops_a_later_benchmark_is_told_before_the_first(
+    model_folder: Path,
+    tmp_path: Path,
+    generated: list[list[str]],
+    question: str | None,
+    message: str,
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    if question is not None:
+        file.write_text(json.dumps({"question": question, "answer": "2"}) + "\n")
+    settings = SETTINGS.model_copy(
+        update={
+            "benchmarks": ("synthetic_test", "mine"),
+            "files": {"mine": EvalFile(path=str(file))},
+        }
+    )
+    with pytest.raises(BadInput, match=message):
+        evaluate(model_folder, tmp_path / "run", settings=settings)
+    assert generated == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"limits": {"gsm8l": 3}}, "eval.limits: unknown benchmark 'gsm8l'.*'gsm8k'"),
+        ({"domains": {"svmp": "in"}}, "eval.domains: unknown benchmark 'svmp'.*'svamp'"),
+        ({"benchmarks": ("svamp", "svamp")}, "eval.benchmarks names svamp more than once"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        check_settings(SETTINGS.model_copy(update=changes))

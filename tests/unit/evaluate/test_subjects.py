@@ -73,7 +73,7 @@ def test_names_are_safe(text: str) -> None:
     [
         (["base", "base"], "given twice: base"),
         (["owner/m", "owner/m"], "given twice: m"),
-        (["tuned=owner/m"], "names another model"),
+        (["tuned=owner/m"], "'tuned' is the name of the run's own model"),
         (["a/b=owner/m"], "is no NAME=MODEL"),
         (["nothing"], "neither a folder, a hub id"),
         (["./nothing/there"], "neither a folder, a hub id"),

@@ -53,3 +53,13 @@ def test_one_benchmark_has_no_average(tmp_path: Path) -> None:
     (run / "recipe.yaml").write_text("eval: {benchmarks: [math]}")
     files = collect(run)
     assert [line["title"] for line in table(files, pairs(files))] == ["MATH"]
+
+
+def test_models_of_other_limits_say_their_rows(tmp_path: Path) -> None:
+    run = write_nine(tmp_path, rows=4)
+    assert "all 4 rows" in table(collect(run), [])[0]["note"]
+    summary = json.loads((run / "eval.json").read_text())
+    summary["models"]["tuned"]["gsm8k"] |= {"rows": 2}
+    (run / "eval.json").write_text(json.dumps(summary))
+    note = table(collect(run), [])[0]["note"]
+    assert note == "in domain · before tuning all 4 rows · after tuning 2 of 4 rows · cot"

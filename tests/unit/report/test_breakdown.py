@@ -8,7 +8,13 @@ import pytest
 
 from dualtune.evaluate.results import Generations
 from dualtune.intervals import wilson_interval
-from dualtune.report.breakdown import breakdowns, count_steps, parts_of, value_words
+from dualtune.report.breakdown import (
+    breakdowns,
+    compared_with_first,
+    count_steps,
+    parts_of,
+    value_words,
+)
 from dualtune.report.browse import by_benchmark
 from dualtune.report.collect import collect
 
@@ -59,6 +65,16 @@ def test_groups_count_rows_that_all_models_answered_and_that_could_be_graded() -
     assert (one.accuracies[1].low, one.accuracies[1].high) == wilson_interval(2, 2)
     assert one.difference is not None
     assert one.difference.value == 0.5
+
+
+def test_with_several_models_the_difference_is_that_of_tuning() -> None:
+    assert compared_with_first(["base", "tuned", "a-third"]) == "tuned"
+    assert compared_with_first(["base", "a", "b"]) == "b"
+    assert compared_with_first(["tuned"]) is None
+    models = {"base": "1w 2w", "tuned": "1r 2r", "a-third": "1w 2r"}
+    made = [Generations(m, "math", "cot", rows(*text.split())) for m, text in models.items()]
+    (found,) = breakdowns(by_benchmark(made, {}), list(models))
+    assert [g.difference and g.difference.value for g in found.groups] == [1.0, 1.0]
 
 
 def test_a_benchmark_of_one_level_is_not_broken_down() -> None:

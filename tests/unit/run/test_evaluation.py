@@ -36,12 +36,23 @@ def pipeline(tmp_path: Path, **changed: Any) -> Pipeline:
     return Pipeline.open(parse_recipe(values))
 
 
-def test_the_runs_own_models_by_default(tmp_path: Path, asked: list[Any]) -> None:
+def test_the_runs_own_models_by_default(
+    tmp_path: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pipeline, "check_tuned", lambda _: None)
     evaluate_models(pipeline(tmp_path))
     assert asked == [("base", None), ("tuned", None)]
     asked.clear()
     evaluate_models(pipeline(tmp_path, baseline=False))
     assert asked == [("tuned", None)]
+
+
+def test_without_a_tuned_model_nothing_is_evaluated_first(tmp_path: Path, asked: list[Any]) -> None:
+    with pytest.raises(BadInput, match="holds no model that this recipe tuned"):
+        evaluate_models(pipeline(tmp_path))
+    assert not asked
+    evaluate_models(pipeline(tmp_path), ["base"])
+    assert asked == [("base", None)]
 
 
 def test_models_from_elsewhere_stand_under_their_names(tmp_path: Path, asked: list[Any]) -> None:
@@ -79,6 +90,7 @@ def test_a_whole_run_cannot_ask_a_server(tmp_path: Path) -> None:
         ({"mode": "pot", "allow_code": True, "shots": 2}, "solutions, not programs"),
         ({"shots": 99}, "at most"),
         ({"benchmarks": ["svmap"]}, "did you mean 'svamp'"),
+        ({"benchmarks": []}, "eval.benchmarks is empty"),
     ],
 )
 def test_what_cannot_be_evaluated_is_told_first(

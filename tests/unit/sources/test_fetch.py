@@ -232,6 +232,28 @@ def test_where_the_first_place_fails_an_archive_is_merged(
     assert [f.outcome for f in fetch_benchmarks(["simuleq"], folder=tmp_path)] == ["kept"]
 
 
+def test_where_the_first_place_cannot_be_reached_the_second_is_tried(
+    two_places: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(fetch.REMOTES, "simuleq", Remote("http://127.0.0.1:1/none", None))
+    (fetched,) = fetch_benchmarks(["simuleq"], folder=tmp_path, pause=lambda _: None)
+    assert fetched.outcome == "fetched"
+
+
+def test_a_file_that_is_not_there_is_not_asked_for_again(tmp_path: Path) -> None:
+    paused: list[float] = []
+    with pytest.raises(BadInput, match="there is no such file"):
+        list(
+            fetch_benchmarks(
+                ["svamp"],
+                folder=tmp_path / "to",
+                mirror=tmp_path.as_uri(),
+                pause=paused.append,
+            )
+        )
+    assert not paused
+
+
 def test_an_archive_that_is_none_is_refused_and_not_kept(
     two_places: Served, tmp_path: Path
 ) -> None:

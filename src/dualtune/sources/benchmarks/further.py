@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,9 @@ from dualtune.sources.files import read_rows
 from dualtune.sources.formats.choices import bare_options, find_options
 from dualtune.text.numbers import parse_number
 
+# The keys of eval.files that name a column.
+_COLUMNS = ("question", "answer", "options", "id", "subject", "level")
+_SOLUTION = re.compile(r"#### |\\boxed\b")  # what a bare answer never holds
 _AIME_LAST = 999  # an AIME answer is an integer from 0 to this
 
 
@@ -131,6 +135,13 @@ def read_own(name: str, settings: EvalFile) -> tuple[BenchmarkRow, ...]:
 def _own_row(
     name: str, settings: EvalFile, values: Mapping[str, Any], file: Path, number: int
 ) -> BenchmarkRow:
+    for key in _COLUMNS:
+        column = getattr(settings, key)
+        if column is not None and column not in values:
+            raise BadInput(
+                f"eval.files.{name}: {file}, row {number}: no column {column!r} (it holds: "
+                f"{', '.join(values)[:120]}). Name the right one: eval.files.{name}.{key}."
+            )
     question = text_of(values, settings.question, file, number)
     gold = text_of(values, settings.answer, file, number).strip()
     options: tuple[str, ...] = ()
@@ -142,11 +153,22 @@ def _own_row(
     if settings.kind == "choice":
         gold = _choice(name, values, settings, gold, options, file, number)
     kind: AnswerKind = settings.kind
-    if not gold or not question.strip() or (kind == "number" and parse_number(gold) is None):
-        what = "question" if not question.strip() else settings.answer
+    if not question.strip():
         raise BadInput(
-            f"eval.files.{name}: {file}, row {number}: {what!r} holds {gold[:40]!r}, no answer of "
-            f"kind {kind}. Correct the row, or say kind: mixed."
+            f"eval.files.{name}: {file}, row {number}: the question in {settings.question!r} is "
+            "empty. Correct the row."
+        )
+    if _SOLUTION.search(gold):
+        raise BadInput(
+            f"eval.files.{name}: {file}, row {number}: {settings.answer!r} holds a solution, "
+            f"'…{gold[-40:]}'. Name a column of the answer alone, such as 42: no output would "
+            "equal a solution."
+        )
+    if not gold or (kind == "number" and parse_number(gold) is None):
+        remedy = ", or say kind: mixed (words, lists, formulas)" if gold else ""
+        raise BadInput(
+            f"eval.files.{name}: {file}, row {number}: {settings.answer!r} holds {gold[:40]!r}, no "
+            f"answer of kind {kind}. Correct the row{remedy}."
         )
     return BenchmarkRow(
         id=f"{name}-{number}"

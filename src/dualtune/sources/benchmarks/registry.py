@@ -204,26 +204,32 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 
 
-def find_benchmark(name: str, *, files: Mapping[str, EvalFile] | None = None) -> Benchmark:
+def find_benchmark(
+    name: str, *, files: Mapping[str, EvalFile] | None = None, key: str = "eval.benchmarks"
+) -> Benchmark:
     """Return the benchmark of a name.
 
     Args:
         name: The name.
         files: The recipe's ``eval.files``, a user's own test sets.
+        key: The key of the recipe that names it, for the message.
 
     Raises:
         BadInput: If there is none, with the nearest name, or a file of the user's has the name of
-            a built-in one.
+            a built-in one, or one that is no name of a file.
     """
     own = files or {}
     if name in own and name in BENCHMARKS:
         raise BadInput(f"eval.files: {name!r} is a built-in benchmark; give the file another name")
+    if name in own and (name.startswith(".") or not name or set(name) & set("/\\")):
+        raise BadInput(
+            f"eval.files: {name!r} cannot be a benchmark's name, as its generations are a file "
+            "called so: leave out '/', '\\' and a dot at the beginning."
+        )
     if name in own:
         return Benchmark(name, name, None, frozenset(), kind=own[name].kind, file=own[name].path)
     if name not in BENCHMARKS:
-        raise BadInput(
-            f"eval.benchmarks: unknown benchmark {name!r}{nearest(name, (*BENCHMARKS, *own))}"
-        )
+        raise BadInput(f"{key}: unknown benchmark {name!r}{nearest(name, (*BENCHMARKS, *own))}")
     return BENCHMARKS[name]
 
 

@@ -112,11 +112,22 @@ def test_own_rows(
 @pytest.mark.parametrize(
     ("rows", "keys", "message"),
     [
-        ([{"question": "?"}], {}, "row 1: no column 'answer'"),
+        (
+            [{"question": "?", "solution": "5"}],
+            {},
+            r"row 1: no column 'answer' \(it holds: question, solution\).*eval.files.mine.answer",
+        ),
+        ([{"question": "?", "answer": 1}], {"level": "lvl"}, "'lvl'.*eval.files.mine.level"),
+        ([{"question": "?", "answer": "2+2=4\n#### 4"}], {}, "'answer' holds a solution"),
+        (
+            [{"question": "?", "answer": r"So $\boxed{4}$."}],
+            {"kind": "latex"},
+            "Name a column of the answer alone",
+        ),
         ([{"question": "?", "answer": "lots"}], {}, "'lots', no answer of kind number"),
         ([{"question": "?", "answer": ""}], {"kind": "latex"}, "no answer of kind latex"),
         ([{"question": "?", "answer": "A"}], {"kind": "choice"}, "Name the column of the options"),
-        ([{"question": " ", "answer": 1}], {}, "'question' holds"),
+        ([{"question": " ", "answer": 1}], {}, "the question in 'question' is empty"),
         (
             [{"question": "?", "answer": "C", "o": ["1", "2"]}],
             {"kind": "choice", "options": "o"},
@@ -203,3 +214,9 @@ def test_line_ends_of_unicode_may_stand_in_a_row(tmp_path: Path) -> None:
     lines = ['{"question": "a\u2028b\u0085c", "answer": "x\\n#### 5"}'] * 1209
     (tmp_path / "gsm8k_platinum.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert load_benchmark("gsm8k_platinum", data_dir=tmp_path)[0].question == "a\u2028b\u0085c"
+
+
+@pytest.mark.parametrize("name", ["a/b", "../up", "a\\b", ".hidden", ""])
+def test_a_name_that_is_no_name_of_a_file_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="cannot be a benchmark's name"):
+        find_benchmark(name, files={name: EvalFile(path="mine.jsonl")})
