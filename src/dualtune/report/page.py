@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dualtune.records import TASK_NAMES
-from dualtune.report import charts, samples, wording
-from dualtune.report.accuracy import Pair, left_out, pairs, sample_lines, table
+from dualtune.report import charts, headline, samples, wording
+from dualtune.report.accuracy import left_out, pairs, sample_lines, table
 from dualtune.report.breakdown import breakdowns, compared_with_first
 from dualtune.report.browse import by_benchmark, model_order, pack_rows
 from dualtune.report.collect import RunFiles, collect
@@ -21,14 +21,10 @@ from dualtune.report.render import (
     environment,
     ranked_causes,
     script_json,
-    source_name,
     write_page,
 )
 
 Json = Mapping[str, Any]
-
-FEW = 3
-"""Of so many benchmarks each one is told in full at the top; of more, the averages are."""
 
 _SCRIPTS = ("common.js", "charts.js", "latex.js", "rows_row.js", "browser.js", "rows_browse.js")
 _MARKER = re.compile(r"(<MASK(?:_\d+)?>)")
@@ -84,9 +80,9 @@ def render_report(run: Path) -> str:
         w=wording,
         css=asset("page.css") + asset("browser.css") + asset("rows.css"),
         scripts=[asset(name) for name in _SCRIPTS],
-        title=_title(files),
-        lead=_lead(files),
-        results=_results(files, compared, lines),
+        title=headline.title(files),
+        lead=headline.lead(files),
+        results=headline.results(files, compared, lines),
         facts=_facts(files),
         stages=_stages(files),
         data_page=DATA_PAGE if is_built(run) else "",
@@ -115,98 +111,6 @@ def render_report(run: Path) -> str:
     )
 
 
-def _title(files: RunFiles) -> str:
-    model = (files.recipe.get("model") or {}).get("id") or (files.manifest.get("model") or {}).get(
-        "id"
-    )
-    return (
-        f"{_tail(model)} on {source_name(files.recipe)}" if model else files.folder.resolve().name
-    )
-
-
-def _tail(name: Any) -> str:
-    # A hub id keeps its owner; a path on someone's disk does not help a reader.
-    text = str(name)
-    return Path(text).name if text.startswith(("/", ".", "~")) or text.count("/") > 1 else text
-
-
-def _tasks(files: RunFiles) -> str:
-    made = files.train.get("instances") or files.build.get("instances") or {}
-    names = {"solve": "solve", "irsp": "step prediction", "ir": "question reconstruction"}
-    on = [names[task] for task in TASK_NAMES if made.get(task)]
-    if on == ["solve"]:
-        return "solve alone"
-    return ", ".join(on[:-1]) + f" and {on[-1]}" if len(on) > 1 else "".join(on)
-
-
-def _lead(files: RunFiles) -> str:
-    """Say in a sentence what was trained on what."""
-    train, source = files.train, source_name(files.recipe)
-    if not train:
-        if not files.build:
-            return "Nothing has been built or tuned in this run yet."
-        problems = wording.plural(files.build.get("problems"), "Problem")
-        return f"{problems} of {source} were built into instances. The model is not tuned yet."
-    device = {"cpu": "the CPU", "cuda": "a GPU"}.get(train.get("device", ""), train.get("device"))
-    where = f" on {device}" if device else ""
-    precision = f" in {train['precision']}" if train.get("precision") else ""
-    adapter = train.get("adapter", "none")
-    how = "" if adapter == "none" else f" with {wording.ADAPTERS.get(adapter, adapter)}"
-    stopped = (
-        " It was stopped early: the held-out solve loss fell no more."
-        if train.get("stopped_early")
-        else ""
-    )
-    return (
-        f"Tuned{how} on {wording.plural(train.get('problems'), 'Problem')} of {source} for "
-        f"{wording.plural(train.get('epochs'), 'epoch')} with {_tasks(files)}, in "
-        f"{wording.duration(train.get('seconds'))}{where}{precision}.{stopped}"
-    )
-
-
-def _results(
-    files: RunFiles, compared: Sequence[Pair], lines: Sequence[Json]
-) -> list[dict[str, Any]]:
-    """Say what tuning did: the averages first, then each benchmark, shortly where they are many."""
-    base, tuned = files.evaluation.get("base", {}), files.evaluation.get("tuned", {})
-    place = next((i for i, one in enumerate(compared) if (one.a, one.b) == ("base", "tuned")), None)
-    pair = compared[place] if place is not None else None
-    names = list(dict.fromkeys([*base, *tuned]))
-    shown = []
-    for line in lines:
-        if line["average"] and place is not None and len(names) > FEW:
-            change = line["changes"][place]
-            shown.append(
-                {
-                    "title": line["title"],
-                    "note": line["note"],
-                    "sentence": wording.average_sentence(line, change),
-                    "verdict": wording.sign_of(change.difference) if change else "unknown",
-                    "paired": None,
-                    "short": False,
-                }
-            )
-    for name in names:
-        one, other = base.get(name), tuned.get(name)
-        any_result = other or one or {}
-        paired = pair.benchmark(name) if pair else None
-        short = paired is not None and len(names) > FEW
-        domain = wording.domain_words(any_result.get("domain"))
-        shown.append(
-            {
-                "title": wording.benchmark_title(name),
-                "note": f"{domain} · {wording.rows_of(any_result)}",
-                "sentence": wording.short_sentence(paired)
-                if paired and short
-                else wording.result_sentence(one, other, paired),
-                "verdict": wording.verdict(one, other, paired),
-                "paired": paired,
-                "short": short,
-            }
-        )
-    return shown
-
-
 def _facts(files: RunFiles) -> list[tuple[str, str]]:
     manifest, train, recipe = files.manifest, files.train, files.recipe
     model = manifest.get("model") or {}
@@ -214,7 +118,7 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
     first = ("torch", "transformers", "lm_eval", "lm-eval")
     named = [p for p in first if p in packages] + sorted(p for p in packages if p not in first)
     facts = [
-        ("Model", _tail(model.get("id") or (recipe.get("model") or {}).get("id") or "")),
+        ("Model", headline.tail(model.get("id") or (recipe.get("model") or {}).get("id") or "")),
         ("Weights (SHA‑256)", model.get("sha256")),
         ("Seed", manifest.get("seed", recipe.get("seed"))),
         ("Device", ", ".join(str(train[k]) for k in ("device", "precision") if train.get(k))),
@@ -237,8 +141,9 @@ def _stages(files: RunFiles) -> list[dict[str, Any]]:
         seconds = stage.get("seconds", _seconds(files, name))
         table.append(
             {
-                "title": wording.STAGES.get(name, name.replace("_", " ").capitalize()),
+                "title": wording.STAGES.get(name, f"Evaluate {name.removeprefix('eval_')}"),
                 "done": bool(stage) or seconds is not None,
+                "unfinished": "unfinished" in stage,
                 "seconds": seconds,
                 "finished": _finished(stage.get("finished")),
             }
@@ -267,8 +172,10 @@ def _sections(files: RunFiles) -> dict[str, str]:
     base, tuned = files.evaluation.get("base"), files.evaluation.get("tuned")
     wanted = (files.recipe.get("eval") or {}).get("baseline", True)
     evaluation = ""
-    if not base and not tuned:
+    if not files.evaluation:
         evaluation = "No evaluation has finished in this run."
+    elif headline.is_comparison(files):
+        evaluation = ""
     elif not base:
         evaluation = (
             "The untuned model has not been evaluated yet, so there is nothing to compare with."

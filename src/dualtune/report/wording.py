@@ -348,9 +348,16 @@ def average_sentence(line: Json, change: Average | None) -> str:
         f"{percent(one.value)} ({interval((one.low, one.high))}) {when}"
         for one, when in ((base, "before tuning"), (tuned, "after"))
     )
-    kind = sign_of(change.difference)
-    how = "inside the noise" if kind == "noise" else f"{kind} beyond the noise"
-    return f"{figures}: {change_words(change.difference)}, {how}."
+    return f"{figures}: {average_change(change)}"
+
+
+def average_change(change: Average) -> str:
+    """Say what changed of an average, without the accuracies."""
+    return f"{change_words(change.difference)}, {_how(sign_of(change.difference))}."
+
+
+def _how(kind: str) -> str:
+    return "inside the noise" if kind == "noise" else f"{kind} beyond the noise"
 
 
 def change_words(difference: Estimate) -> str:
@@ -366,9 +373,8 @@ def sign_of(difference: Estimate) -> str:
 def short_sentence(paired: BenchmarkComparison) -> str:
     """Say what changed on a benchmark, without the accuracies."""
     kind = verdict(None, None, paired)
-    how = "inside the noise" if kind == "noise" else f"{kind} beyond the noise"
     p = p_value(paired.p_holm)
-    return f"{change_words(paired.difference)}, {how} (p {p if p[0] == '<' else f'= {p}'})."
+    return f"{change_words(paired.difference)}, {_how(kind)} (p {p if p[0] == '<' else f'= {p}'})."
 
 
 def p_value(p: float) -> str:

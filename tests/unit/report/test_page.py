@@ -119,6 +119,21 @@ def test_absent_stages_are_named(tmp_path: Path, stages: tuple[str, ...], said: 
         assert words in text
 
 
+def test_models_from_elsewhere_are_compared_at_the_top(tmp_path: Path) -> None:
+    write_nine(tmp_path, rows=40, models=("base", "one", "two"))
+    manifest = {"stages": {"eval_one": {"seconds": 2.0, "finished": "2026-01-02T03:04:05"},
+                           "eval_two": {"seconds": 0.0, "unfinished": "f00"}}}  # fmt: skip
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    text = render_report(tmp_path)
+    assert "<h1>3 models compared</h1>" in text
+    assert "one, two against before tuning, on 9 benchmarks" in text
+    top = text[: text.index('id="ran"')]
+    assert top.count("one +") + top.count("one \N{MINUS SIGN}") + top.count("one 0.0") == 12
+    assert "has not been evaluated" not in text
+    assert "Evaluate two" in text
+    assert text.count("not finished") == 1
+
+
 def test_an_evaluation_cut_short_is_said_and_its_rows_can_be_read(tmp_path: Path) -> None:
     write_run(tmp_path)
     summary = json.loads((tmp_path / "eval.json").read_text())
