@@ -29,10 +29,15 @@ def title(files: RunFiles) -> str:
     """Return the page's title: the model and the data, or which models are compared."""
     if is_comparison(files):
         return f"{wording.plural(len(files.evaluation), 'model')} compared"
-    model = (files.recipe.get("model") or {}).get("id") or (files.manifest.get("model") or {}).get(
+    model = _model(files)
+    return f"{model} on {source_name(files.recipe)}" if model else files.folder.resolve().name
+
+
+def _model(files: RunFiles) -> str:
+    known = (files.recipe.get("model") or {}).get("id") or (files.manifest.get("model") or {}).get(
         "id"
     )
-    return f"{tail(model)} on {source_name(files.recipe)}" if model else files.folder.resolve().name
+    return tail(known) if known else ""
 
 
 def tail(name: Any) -> str:
@@ -56,6 +61,8 @@ def lead(files: RunFiles) -> str:
     train, source = files.train, source_name(files.recipe)
     if is_comparison(files):
         first, *others = map(wording.model_words, files.evaluation)
+        if "base" in files.evaluation:
+            first = f"{_model(files)} {first}"
         every = {name for results in files.evaluation.values() for name in results}
         against = f" against {first}" if others else ""
         return (

@@ -126,7 +126,7 @@ def test_models_from_elsewhere_are_compared_at_the_top(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     text = render_report(tmp_path)
     assert "<h1>3 models compared</h1>" in text
-    assert "one, two against before tuning, on 9 benchmarks" in text
+    assert "one, two against tiny before tuning, on 9 benchmarks" in text
     top = text[: text.index('id="ran"')]
     assert top.count("one +") + top.count("one \N{MINUS SIGN}") + top.count("one 0.0") == 12
     assert "has not been evaluated" not in text
