@@ -52,6 +52,8 @@ def grade(output: str, gold: str, kind: str, **_: Any) -> Grade:
             os._exit(0)
         case "memory":
             return Grade(str(len([0] * 10**10)), "correct", strict=True)
+        case "a gigabyte":
+            return Grade(str(len(bytearray(1 << 30))), "correct", strict=True)
         case "leak":  # a little in each row: rows before it must not decide a row's status
             _KEPT.append(bytearray(40 << 20))
         case "hash":  # what the order of sets hangs on

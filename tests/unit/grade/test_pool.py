@@ -179,6 +179,14 @@ def test_no_more_rows_are_taken_than_are_under_way() -> None:
     graded.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
+def test_memory_is_limited_as_asked() -> None:
+    rows = [GradeRow("0", "a gigabyte", "1", "number"), GradeRow("1", "It is 1", "1", "number")]
+    for memory, status in ((3 << 29, "correct"), (1 << 29, "timed_out")):
+        graded = list(grade_rows(rows, workers=1, memory=memory, grader=hostile.grade))
+        assert [row.status for row in graded] == [status, "correct"]
+
+
 def test_nobody_runs_far_ahead_of_a_row_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dualtune.grade.pool.AHEAD", 2)
     taken = 0
