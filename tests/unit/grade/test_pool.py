@@ -17,6 +17,7 @@ import pytest
 from dualtune.errors import DualtuneError
 from dualtune.grade import MAX_CHARACTERS, grade
 from dualtune.grade.pool import FEW, Graded, GradeRow, _chunks, grade_rows
+from dualtune.grade.worker import Grader
 from tests.unit.grade import hostile, impatient
 
 BREAKING = ("hang", "segfault", "exit", "memory", "raise", "stack", "ignore signals")
@@ -111,15 +112,19 @@ def test_a_hang_costs_its_limit_of_cpu_time() -> None:
     assert other.seconds < 0.1
 
 
-@pytest.mark.parametrize("output", ["sleep", "block signals"])
+@pytest.mark.parametrize(
+    ("output", "grader"),
+    # The first is ended by its CPU time, long before its wall limit; the second has only that.
+    [("block signals", hostile.grade), ("sleep", impatient.grade_impatiently)],
+)
 def test_what_the_timer_does_not_end_the_keeper_does(
-    output: str, caplog: pytest.LogCaptureFixture
+    output: str, grader: Grader, caplog: pytest.LogCaptureFixture
 ) -> None:
     outputs = ["It is 1", output, "It is 1"]
     rows = [GradeRow(str(at), output, "1", "number") for at, output in enumerate(outputs)]
     started = time.monotonic()
     with caplog.at_level(logging.WARNING, logger="dualtune"):
-        graded = list(grade_rows(rows, workers=1, seconds=0.5, grader=impatient.grade_impatiently))
+        graded = list(grade_rows(rows, workers=1, seconds=0.5, grader=grader))
     assert [row.status for row in graded] == ["correct", "timed_out", "correct"]
     assert "row 1: grading was ended by its time limit" in caplog.text
     assert graded[1].seconds == 0.5
