@@ -14,6 +14,7 @@ from typing import Any
 
 import dualtune
 from dualtune.errors import BadInput
+from dualtune.files import write_whole
 
 _PACKAGES = (
     "accelerate",
@@ -70,10 +71,8 @@ class Manifest:
         Raises:
             BadInput: If it cannot be written.
         """
-        work = self.path.with_suffix(".partial")
         try:
-            work.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
-            work.replace(self.path)
+            write_whole(self.path, json.dumps(self.values, indent=2) + "\n")
         except OSError as error:
             raise BadInput(unwritable(self.path.parent, error)) from error
 

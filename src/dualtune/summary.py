@@ -212,11 +212,9 @@ def print_grades(summary: Summary, *, to_stderr: bool = False) -> None:
     counted = total - summary.statuses["error"]  # whose gold can be read, as in an evaluation
     if counted:
         correct = summary.statuses["correct"]
-        low, high = wilson_interval(correct, counted)
+        share = {"accuracy": correct / counted, "interval": wilson_interval(correct, counted)}
         console.print(
-            f"accuracy: {correct:,} of {counted:,} rows, {100 * correct / counted:.1f} % "
-            f"({100 * low:.1f} to {100 * high:.1f})",
-            highlight=False,
+            f"accuracy: {correct:,} of {counted:,} rows, {_accuracy(share)}", highlight=False
         )
     if summary.rejected_file is not None:
         console.print(f"rejected rows with their reasons: {summary.rejected_file}", soft_wrap=True)

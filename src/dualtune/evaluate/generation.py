@@ -90,8 +90,7 @@ def generate_missing(
         log.info("%s: all %d outputs were generated before", what, total)
         return
     made_by = backend()
-    lengths = {ask.request.prompt: made_by.length(ask.request.prompt) for ask in missing}
-    _check_room(missing, lengths, made_by.room, benchmark=benchmark, max_new_tokens=max_new_tokens)
+    lengths = _lengths(missing, made_by, benchmark=benchmark, max_new_tokens=max_new_tokens)
     # Prompts of like length stand in one batch; the order is fixed, so that a resumed run makes
     # the batches of a straight one.
     missing.sort(key=lambda a: (-lengths[a.request.prompt], a.request.prompt, a.sample))
@@ -127,11 +126,8 @@ def check_room(
         BadInput: If one leaves none in the model's context.
     """
     missing = _missing(requests, store, benchmark=benchmark, samples=samples, seed=None)
-    if not missing or backend().room is None:
-        return
-    made_by = backend()
-    lengths = {ask.request.prompt: made_by.length(ask.request.prompt) for ask in missing}
-    _check_room(missing, lengths, made_by.room, benchmark=benchmark, max_new_tokens=max_new_tokens)
+    if missing and backend().room is not None:
+        _lengths(missing, backend(), benchmark=benchmark, max_new_tokens=max_new_tokens)
 
 
 def _missing(
@@ -154,19 +150,17 @@ def _missing(
     return asks
 
 
-def _check_room(
-    asks: Sequence[Ask],
-    lengths: dict[str, int],
-    room: int | None,
-    *,
-    benchmark: str,
-    max_new_tokens: int,
-) -> None:
+def _lengths(
+    asks: Sequence[Ask], backend: Backend, *, benchmark: str, max_new_tokens: int
+) -> dict[str, int]:
+    """Return the length of each prompt, all of which leave room for their outputs."""
+    lengths = {ask.request.prompt: backend.length(ask.request.prompt) for ask in asks}
+    room = backend.room
     if room is None:
-        return
+        return lengths
     long = [a for a in asks if lengths[a.request.prompt] + max_new_tokens > room]
     if not long:
-        return
+        return lengths
     worst = max(long, key=lambda ask: lengths[ask.request.prompt])
     raise BadInput(
         f"eval.max_new_tokens: {benchmark}, row {worst.request.row.id}: the prompt has "

@@ -89,7 +89,7 @@ class Backend(_harness_class()):  # type: ignore[misc]
             tokenizer=str(folder),
             lora_local_path=adapter,
             dtype="bfloat16" if bf16 else "float32",
-            batch_size=1,  # not asked: whole groups are handed to the engine
+            batch_size=1,  # not asked: requests are handed to the engine
             # Compiling takes a minute or more on a CPU, for each model: it pays from about a
             # thousand rows on (docs/evaluation.md).
             **{"enforce_eager": not on_gpu, **settings.engine},

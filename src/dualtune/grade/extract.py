@@ -268,8 +268,7 @@ def _statement(text: str, start: int, limit: int, *, formula: bool) -> str:
     if display is not None and (formula or display[1] != "$"):  # "$5" may be money
         closed = text.find(_CLOSING[display[1]], display.end(), start + limit)
         if closed >= 0:
-            end = _SENTENCE_END.search(text, closed + len(display[1]), start + limit)
-            stop = end.start() if end else min(len(text), start + limit)
+            stop, _ = _sentence_end(text, closed + len(display[1]), start + limit)
             return text[start:stop].strip(_AROUND)
     for _ in range(2):
         line_end = text.find("\n", start, start + limit)
@@ -282,11 +281,16 @@ def _statement(text: str, start: int, limit: int, *, formula: bool) -> str:
         start = line_end + len(rest) - len(rest.lstrip())
         if (bullet := _BULLET.match(text, start)) is not None:
             return _listed(text, bullet, limit)
-    end = _SENTENCE_END.search(text, start, start + limit)
-    if end is not None and end[0] in "?？":
+    stop, sign = _sentence_end(text, start, start + limit)
+    if sign and sign in "?？":
         return ""
-    stop = end.start() if end else min(len(text), start + limit)
     return text[start:stop].strip(_AROUND)
+
+
+def _sentence_end(text: str, start: int, limit: int) -> tuple[int, str]:
+    """Return where a sentence ends before a limit, and with what: an empty text for the limit."""
+    end = _SENTENCE_END.search(text, start, limit)
+    return (end.start(), end[0]) if end else (min(len(text), limit), "")
 
 
 def _listed(text: str, bullet: re.Match[str], limit: int) -> str:
@@ -295,8 +299,7 @@ def _listed(text: str, bullet: re.Match[str], limit: int) -> str:
     following: re.Match[str] | None = bullet
     while following is not None and len(items) < MAX_ITEMS:
         start = following.end()
-        end = _SENTENCE_END.search(text, start, start + limit)
-        stop = end.start() if end else min(len(text), start + limit)
+        stop, _ = _sentence_end(text, start, start + limit)
         items.append(text[start:stop].strip(_AROUND))
         following = _NEXT_BULLET.match(text, stop)
         if following is not None and bool(following["number"]) != bool(bullet["number"]):

@@ -108,14 +108,15 @@ def _candidates(answer: str) -> list[str]:
     if rounded:  # 3\sqrt2 \approx 4.243; or x \approx 4.243
         answer = rounded if re.fullmatch(r"[\sA-Za-z$]*", exact) else exact
     readings = [answer]
-    shorter = _PROSE.sub("", _INTRODUCTION.sub("", answer))
+    introduced = _INTRODUCTION.sub("", answer)
+    shorter = _PROSE.sub("", introduced)
     if shorter != answer:
         readings.append(shorter)
     inside = [next(part for part in m.groups() if part) for m in _MATH_INSIDE.finditer(answer)]
     if len(inside) == 1:  # "the value $x = 5$"
         readings.append(inside[0])
-    elif _SUBJECT.match(shorter := _INTRODUCTION.sub("", answer)):
-        readings.append(_PROSE.sub("", _SUBJECT.sub("", shorter)))
+    elif _SUBJECT.match(introduced):
+        readings.append(_PROSE.sub("", _SUBJECT.sub("", introduced)))
     return readings
 
 

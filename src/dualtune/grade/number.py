@@ -219,8 +219,7 @@ def _grade_unmarked(output: str, wanted: tuple[Fraction, ...], gold: str) -> Gra
 
 def _grade_number(line: str, number: Number, wanted: tuple[Fraction, ...], gold: str) -> Grade:
     text = line[number.full_start : number.full_end]
-    before = line[max(0, number.full_start - _NEAR) : number.full_start]
-    if _PIECE.search(before) or _RAISED.match(line, number.full_end):
+    if _PIECE.search(_before(line, number)) or _RAISED.match(line, number.full_end):
         return Grade(text, "unparsed", strict=False)
     status: Status = "correct" if meets(_values(number, line), wanted, gold) else "wrong"
     return Grade(text, status, strict=False)
@@ -259,8 +258,11 @@ def _values(number: Number, text: str) -> tuple[Fraction, ...]:
     """Return what a number of a text is worth, with the sign that stands apart from it."""
     percent = number.form == "percent"
     values = (number.value, 100 * number.value) if percent else (number.value,)
-    before = text[max(0, number.full_start - _NEAR) : number.full_start]
-    return tuple([-value for value in values]) if _SIGN.search(before) else values
+    return tuple([-value for value in values]) if _SIGN.search(_before(text, number)) else values
+
+
+def _before(text: str, number: Number) -> str:
+    return text[max(0, number.full_start - _NEAR) : number.full_start]
 
 
 @lru_cache(maxsize=4096)
